@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every ceiling of the program, in one list. A target that reaches one gets a diagnostic
+ * with the code "limit" that names the file and the ceiling; nothing is dropped silently.
+ */
+#ifndef SAP_BASE_LIMITS_H
+#define SAP_BASE_LIMITS_H
+
+#define SAP_KIB (1024ULL)
+#define SAP_MIB (1024ULL * 1024)
+#define SAP_GIB (1024ULL * 1024 * 1024)
+
+/* Paths and trees. */
+#define SAP_PATH_MAX 4096u               /* bytes of a path inside a target */
+#define SAP_SYMLINKS_MAX 40u             /* links followed in one resolution, as the kernel does */
+#define SAP_TREE_DEPTH_MAX 512u          /* folders below the root */
+#define SAP_TREE_ENTRIES_MAX 50000000ULL /* entries walked in one target */
+
+/* Files that are read whole. */
+#define SAP_TEXT_FILE_MAX (16 * SAP_MIB)    /* a configuration file, a unit, a list */
+#define SAP_DB_FILE_MAX (1 * SAP_GIB)       /* a package database */
+#define SAP_STATUS_FILE_MAX (256 * SAP_MIB) /* dpkg status, apk installed */
+
+/* ELF. */
+#define SAP_ELF_PHDRS_MAX 4096u
+#define SAP_ELF_SHDRS_MAX 65536u
+#define SAP_ELF_DYN_MAX 16384u /* entries of the dynamic section */
+#define SAP_ELF_NEEDED_MAX 4096u
+#define SAP_ELF_STRTAB_MAX (64 * SAP_MIB)
+#define SAP_ELF_SYMBOLS_MAX 4000000u
+#define SAP_ELF_VERSIONS_MAX 16384u       /* version needs or definitions of one object */
+#define SAP_ELF_NOTES_MAX (1 * SAP_MIB)   /* bytes of notes read */
+#define SAP_ELF_NAME_MAX 4096u            /* bytes of a soname or a DT_NEEDED that is kept */
+#define SAP_ELF_RELOCS_MAX 8000000u       /* relocations looked at for IRELATIVE */
+#define SAP_ELF_RODATA_MAX (64 * SAP_MIB) /* read-only data searched for sonames */
+#define SAP_ELF_STRINGS_MAX 256u          /* sonames kept of that search */
+
+/* Package databases. */
+#define SAP_PACKAGES_MAX 500000u
+#define SAP_FILES_MAX 20000000u /* owned files of one target */
+#define SAP_RPM_HEADER_MAX (256 * SAP_MIB)
+#define SAP_RPM_TAGS_MAX 65536u
+#define SAP_RELATIONS_MAX 65536u /* dependencies of one package */
+
+/* Facts. */
+#define SAP_RECORD_MAX (64 * SAP_MIB)  /* one CBOR record */
+#define SAP_POOL_MAX (4 * SAP_GIB - 1) /* bytes of all strings of one target */
+#define SAP_LIST_MAX 4000000u          /* elements of one list in a record */
+#define SAP_OBJECTS_MAX 4000000u
+#define SAP_DIAGNOSTICS_MAX 100000u /* kept; the rest are counted */
+
+/* The worker. */
+#define SAP_WORKER_MEMORY_MAX (4 * SAP_GIB) /* RLIMIT_AS */
+#define SAP_WORKER_STALL_SECONDS 60         /* no progress: killed, the file is named */
+#define SAP_WORKER_RESTARTS_MAX 64          /* crashes survived in one scan */
+
+/* The loader simulated. */
+#define SAP_LINK_CLOSURE_MAX 65536u /* libraries of one program */
+#define SAP_LINK_SEARCH_MAX 4096u   /* folders of one search path */
+
+#endif
