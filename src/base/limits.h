@@ -41,9 +41,11 @@
 #define SAP_RPM_HEADER_MAX (256 * SAP_MIB)
 #define SAP_RPM_TAGS_MAX 65536u
 #define SAP_RELATIONS_MAX 65536u /* dependencies of one package */
+#define SAP_DB_LINE_MAX (1 * SAP_MIB) /* a line of a database in text */
+#define SAP_DB_NOTES_MAX 1000u        /* diagnostics about one database file */
 
 /* Facts. */
-#define SAP_RECORD_MAX (64 * SAP_MIB)  /* one CBOR record */
+#define SAP_RECORD_MAX (8 * SAP_MIB)   /* one CBOR record */
 #define SAP_POOL_MAX (4 * SAP_GIB - 1) /* bytes of all strings of one target */
 #define SAP_LIST_MAX 4000000u          /* elements of one list in a record */
 #define SAP_OBJECTS_MAX 4000000u
