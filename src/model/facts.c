@@ -291,18 +291,10 @@ static int put_symbols(struct sap_sink *sink, const struct sap_rec_symbols *rec,
 		       struct sap_err *err)
 {
 	struct sap_facts *facts = facts_of(sink);
-	uint32_t path = sap_pool_find(facts->pool, rec->path);
-	struct sap_object *o = NULL;
+	struct sap_object *o = facts->objects.n ? &facts->objects.v[facts->objects.n - 1] : NULL;
 
-	/* They follow their object, though another thread's may have come between. */
-	for (size_t i = facts->objects.n; i > 0 && facts->objects.n - i < 1024; i--) {
-		if (facts->objects.v[i - 1].path == path) {
-			o = &facts->objects.v[i - 1];
-			break;
-		}
-	}
-	if (!o || (o->symbols.n && o->symbols.at + o->symbols.n != facts->symbols.n))
-		return sap_err_set(err, SAP_EFORMAT, "symbol record out of order");
+	if (!o || !sap_str_eq(sap_pool_str(facts->pool, o->path), rec->path))
+		return sap_err_set(err, SAP_EFORMAT, "symbols that do not follow their object");
 	if (o->symbols.n == 0)
 		o->symbols.at = (uint32_t)facts->symbols.n;
 	facts->with_symbols = true;
@@ -450,6 +442,52 @@ void sap_facts_free(struct sap_facts *facts)
 	sap_vec_clear(&facts->ids);
 	sap_pool_free(facts->pool);
 	free(facts);
+}
+
+struct sap_facts_mark sap_facts_mark(const struct sap_facts *facts)
+{
+	return (struct sap_facts_mark){
+		.packages = facts->packages.n,
+		.relations = facts->relations.n,
+		.files = facts->files.n,
+		.symlinks = facts->symlinks.n,
+		.dirs = facts->dirs.n,
+		.others = facts->others.n,
+		.lookups = facts->lookups.n,
+		.objects = facts->objects.n,
+		.verneeds = facts->verneeds.n,
+		.dlopen_notes = facts->dlopen_notes.n,
+		.symbols = facts->symbols.n,
+		.cache = facts->cache.n,
+		.settings = facts->settings.n,
+		.services = facts->services.n,
+		.diagnostics = facts->diagnostics.n,
+		.ids = facts->ids.n,
+		.stats = facts->stats,
+		.has_os = facts->has_os,
+	};
+}
+
+void sap_facts_rollback(struct sap_facts *facts, const struct sap_facts_mark *mark)
+{
+	facts->packages.n = mark->packages;
+	facts->relations.n = mark->relations;
+	facts->files.n = mark->files;
+	facts->symlinks.n = mark->symlinks;
+	facts->dirs.n = mark->dirs;
+	facts->others.n = mark->others;
+	facts->lookups.n = mark->lookups;
+	facts->objects.n = mark->objects;
+	facts->verneeds.n = mark->verneeds;
+	facts->dlopen_notes.n = mark->dlopen_notes;
+	facts->symbols.n = mark->symbols;
+	facts->cache.n = mark->cache;
+	facts->settings.n = mark->settings;
+	facts->services.n = mark->services;
+	facts->diagnostics.n = mark->diagnostics;
+	facts->ids.n = mark->ids;
+	facts->stats = mark->stats;
+	facts->has_os = mark->has_os;
 }
 
 /* ---- making them final -------------------------------------------------------------- */

@@ -182,6 +182,18 @@ void sap_facts_free(struct sap_facts *facts);
  * with on-demand facts, again after each further batch. SAP_ENOMEM. */
 int sap_facts_finish(struct sap_facts *facts, struct sap_err *err);
 
+/* How much there is, to go back to: what a producer that failed half-way has added since is
+ * taken out again. Both only on finished facts that got records since the mark. */
+struct sap_facts_mark {
+	size_t packages, relations, files, symlinks, dirs, others, lookups, objects, verneeds,
+		dlopen_notes, symbols, cache, settings, services, diagnostics, ids;
+	struct sap_rec_stats stats;
+	bool has_os;
+};
+
+struct sap_facts_mark sap_facts_mark(const struct sap_facts *facts);
+void sap_facts_rollback(struct sap_facts *facts, const struct sap_facts_mark *mark);
+
 /* The text of an id. */
 static inline struct sap_str sap_facts_str(const struct sap_facts *facts, uint32_t id)
 {

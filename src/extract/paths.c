@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Single paths on demand: where each leads, and the object there.
+ *
+ * Thousands of paths share a few folders, so folders are resolved and opened once. What a
+ * name is, is looked at before it is opened: a target may name a device as a library.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/pool.h"
+#include "base/vec.h"
+#include "extract/extract_int.h"
+
+struct folder {
+	int fd; /* -1: not there */
+	struct sap_str canonical;
+};
+
+/* One thread's work. */
+struct asking {
+	struct sap_worker *worker;
+	struct sap_worker_thread *thread;
+	struct sap_pool *names;         /* folders as they were asked for */
+	SAP_VEC(struct folder) folders; /* by names id - 1 */
+	struct sap_arena arena;         /* their canonical paths */
+	struct sap_arena scratch;       /* of one question */
+	atomic_uint *next;
+};
+
+enum { BATCH = 16, FOLDERS_MAX = 128 };
+
+static void forget_folders(struct asking *a)
+{
+	for (size_t i = 0; i < a->folders.n; i++)
+		sap_close_fd(&a->folders.v[i].fd);
+	sap_vec_clear(&a->folders);
+	sap_pool_free(a->names);
+	a->names = NULL;
+	sap_arena_reset(&a->arena);
+}
+
+/* The folder that dir leads to; NULL: out of memory. Bounded, since descriptors are. */
+static const struct folder *folder_of(struct asking *a, struct sap_str dir)
+{
+	struct sap_err fault;
+	struct folder *folder;
+	uint32_t id;
+
+	if (a->folders.n >= FOLDERS_MAX)
+		forget_folders(a);
+	if (!a->names)
+		a->names = sap_pool_new();
+	if (!a->names)
+		return NULL;
+	id = sap_pool_put(a->names, dir.n ? dir : SAP_STR("/"));
+	if (id == UINT32_MAX)
+		return NULL;
+	if (id - 1 < a->folders.n)
+		return &a->folders.v[id - 1];
+	folder = SAP_VEC_PUSH(&a->folders, FOLDERS_MAX);
+	if (!folder)
+		return NULL;
+	folder->fd = -1;
+	if (sap_input_canonical(a->worker->input, sap_pool_str(a->names, id), &a->arena,
+				&folder->canonical, NULL, &fault) < 0)
+		return folder;
+	sap_input_dir_open(a->worker->input, folder->canonical, &folder->fd, &fault);
+	return folder;
+}
+
+static int answer(struct asking *a, struct sap_str path, struct sap_str canonical,
+		  enum sap_lookup_result result, struct sap_err *err)
+{
+	const struct sap_rec_lookup rec = { path, canonical, result };
+	struct sap_sink *sink = &a->thread->encoder.sink;
+
+	return sink->lookup(sink, &rec, err);
+}
+
+/* A name that is a link, or whose folder needs more than a look: the slow way. *to is the
+ * canonical path, in scratch memory; type what is there. False: nothing. */
+static bool resolve(struct asking *a, struct sap_str path, struct sap_str *to, uint8_t *type)
+{
+	struct sap_err fault;
+
+	sap_arena_reset(&a->scratch);
+	return sap_input_canonical(a->worker->input, path, &a->scratch, to, type, &fault) == 0;
+}
+
+static int try_file(struct asking *a, struct sap_str path, const struct folder *folder,
+		    const char *name, struct sap_err *err)
+{
+	char canonical[SAP_PATH_MAX + 256];
+	enum sap_tried tried;
+	uint64_t size;
+	int n, r;
+
+	sap_slot_text(a->thread->slot->dir, sizeof(a->thread->slot->dir), folder->canonical);
+	r = sap_object_try(a->thread, folder->fd, folder->canonical, name,
+			   a->worker->request->head.want, &tried, &size, err);
+	if (r < 0)
+		return r;
+	n = snprintf(canonical, sizeof(canonical), "%.*s%s%s", SAP_FMT(folder->canonical),
+		     folder->canonical.n > 1 ? "/" : "", name);
+	if (n < 0 || (size_t)n >= sizeof(canonical))
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	switch (tried) {
+	case SAP_TRIED_OBJECT:
+		return answer(a, path, sap_str_of(canonical), SAP_LOOKUP_OBJECT, err);
+	case SAP_TRIED_GONE:
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	default:
+		return answer(a, path, sap_str_of(canonical), SAP_LOOKUP_OTHER, err);
+	}
+}
+
+static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *err)
+{
+	const struct folder *folder;
+	struct sap_str to;
+	uint8_t type;
+	char *name;
+
+	if (!resolve(a, path, &to, &type))
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	if (type == DT_DIR)
+		return answer(a, path, to, SAP_LOOKUP_DIR, err);
+	if (type != DT_REG)
+		return answer(a, path, to, SAP_LOOKUP_OTHER, err);
+	name = sap_arena_cstr(&a->scratch, sap_path_base(to));
+	folder = name ? folder_of(a, sap_path_dir(to)) : NULL;
+	if (!folder)
+		return sap_err_nomem(err);
+	if (folder->fd < 0)
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	return try_file(a, path, folder, name, err);
+}
+
+static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
+{
+	struct sap_str base = sap_path_base(path);
+	const struct folder *folder;
+	char name[256];
+	struct stat st;
+
+	if (path.n == 0 || path.p[0] != '/' || path.n >= SAP_PATH_MAX || base.n >= sizeof(name) ||
+	    memchr(path.p, '\0', path.n))
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
+		return ask_resolved(a, path, err);
+	folder = folder_of(a, sap_path_dir(path));
+	if (!folder)
+		return sap_err_nomem(err);
+	memcpy(name, base.p, base.n);
+	name[base.n] = '\0';
+	if (folder->fd < 0 || fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	if (!S_ISREG(st.st_mode))
+		return ask_resolved(a, path, err);
+	return try_file(a, path, folder, name, err);
+}
+
+static int ask_all(struct asking *a, struct sap_err *err)
+{
+	const struct sap_request *request = a->worker->request;
+	int r = 0;
+
+	while (r == 0) {
+		uint32_t at = atomic_fetch_add(a->next, BATCH);
+		uint32_t end = at + BATCH;
+
+		if (at >= request->head.n_paths)
+			break;
+		if (end > request->head.n_paths)
+			end = request->head.n_paths;
+		for (; r == 0 && at < end; at++)
+			r = ask(a, request->paths[at], err);
+	}
+	return r;
+}
+
+static int run(struct sap_worker *worker, struct sap_worker_thread *thread, atomic_uint *next,
+	       struct sap_err *err)
+{
+	struct asking a = { .worker = worker, .thread = thread, .next = next };
+	int r;
+
+	sap_arena_init(&a.arena, 0);
+	sap_arena_init(&a.scratch, 0);
+	r = ask_all(&a, err);
+	forget_folders(&a);
+	sap_arena_clear(&a.scratch);
+	sap_arena_clear(&a.arena);
+	return r;
+}
+
+struct helper {
+	struct sap_worker *worker;
+	atomic_uint *next;
+	unsigned number;
+	pthread_t thread;
+	bool running;
+	int code;
+};
+
+static void *help(void *arg)
+{
+	struct helper *helper = arg;
+	struct sap_worker_thread thread;
+	struct sap_err err = { 0 };
+
+	/* Without memory for a thread the others do the work. */
+	if (sap_worker_thread_init(&thread, helper->worker, helper->number, &err) < 0)
+		return NULL;
+	helper->code = run(helper->worker, &thread, helper->next, &err);
+	if (sap_worker_thread_end(&thread, &err) < 0)
+		helper->code = err.code;
+	return NULL;
+}
+
+int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, unsigned threads,
+		     struct sap_err *err)
+{
+	struct helper helpers[SAP_WORKER_THREADS_MAX] = { 0 };
+	atomic_uint next = 0;
+	int r;
+
+	/* A thread costs about as much as a few dozen files. */
+	if (worker->request->head.n_paths < 64)
+		threads = 1;
+	if (threads > SAP_WORKER_THREADS_MAX)
+		threads = SAP_WORKER_THREADS_MAX;
+	for (unsigned i = 1; i < threads; i++) {
+		helpers[i] = (struct helper){ .worker = worker, .next = &next, .number = i };
+		helpers[i].running =
+			pthread_create(&helpers[i].thread, NULL, help, &helpers[i]) == 0;
+	}
+	r = run(worker, own, &next, err);
+	for (unsigned i = 1; i < threads; i++) {
+		if (!helpers[i].running)
+			continue;
+		pthread_join(helpers[i].thread, NULL);
+		if (r == 0 && helpers[i].code < 0)
+			r = sap_err_set(err, (enum sap_code)helpers[i].code,
+					"a thread of the worker failed");
+	}
+	return r;
+}
