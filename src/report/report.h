@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Report: answers for people and for programs. A command fills a view (plain data, borrowed)
+ * and gives it to a report; it never knows the format.
+ *
+ * For people: fits the width, colours only where asked for, control bytes and invalid UTF-8 of
+ * a target shown as \xNN. For programs: JSON (RFC 8259) with snake_case keys, sorted lists,
+ * absent keys for what is unknown; docs/formats/ has the schemas. The same view gives the
+ * same bytes.
+ */
+#ifndef SAP_REPORT_REPORT_H
+#define SAP_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "link/link.h"
+#include "link/radius.h"
+#include "model/facts.h"
+
+enum sap_format { SAP_FORMAT_TTY = 1, SAP_FORMAT_JSON = 2 };
+
+struct sap_report_options {
+	enum sap_format format;
+	unsigned width; /* columns; 0: no terminal, lines are as long as they are */
+	bool color;
+	bool verbose; /* longer lists for people; JSON always has everything */
+};
+
+struct sap_report;
+
+/* Writes into out, which stays the caller's and must outlive the report; the caller flushes
+ * it. NULL: out of memory. */
+struct sap_report *sap_report_new(const struct sap_report_options *options, struct sap_buf *out);
+void sap_report_free(struct sap_report *report);
+
+/* ---- scan ------------------------------------------------------------------------------ */
+
+struct sap_scan_view {
+	const struct sap_facts *facts; /* finished, owned (sap_tree_own) */
+	const struct sap_radius *radius;
+	int cpu_level;    /* glibc-hwcaps level that was assumed; 0: base */
+	bool cpu_of_host; /* it is this machine's */
+	bool with_files;  /* JSON: list every owned file */
+};
+
+void sap_report_scan(struct sap_report *report, const struct sap_scan_view *view);
+
+/* ---- links ------------------------------------------------------------------------------ */
+
+struct sap_links_program {
+	const char *asked;                 /* as on the command line */
+	uint32_t object;                   /* SAP_NONE: not found or no ELF object */
+	const char *problem;               /* why, where object is SAP_NONE */
+	const struct sap_closure *closure; /* with object */
+};
+
+struct sap_links_view {
+	struct sap_link *link;
+	const struct sap_facts *facts;
+	const struct sap_links_program *programs;
+	uint32_t n_programs;
+	int cpu_level;
+	bool cpu_of_host;
+};
+
+/* The tree of each program: each library once in full, with path, package and reason. */
+void sap_report_links(struct sap_report *report, const struct sap_links_view *view);
+
+/* A line a program: libraries loaded, direct ones, path. */
+void sap_report_count(struct sap_report *report, const struct sap_links_view *view);
+
+/* Every chain from each program to a library. */
+struct sap_why_view {
+	struct sap_links_view links;
+	const char *library;                  /* as asked for */
+	const struct sap_link_chains *chains; /* one for each program */
+	const uint32_t *libs; /* index in that closure's libs; SAP_NONE: not in it */
+};
+
+void sap_report_why(struct sap_report *report, const struct sap_why_view *view);
+
+/* DT_NEEDED entries that nobody needs. */
+struct sap_unneeded_view {
+	struct sap_links_view links;
+	const struct sap_link_unneeded_list *lists; /* one for each program */
+	uint32_t
+		n_looked_at; /* programs in all; links.programs holds those with something to say */
+};
+
+void sap_report_unneeded(struct sap_report *report, const struct sap_unneeded_view *view);
+
+/* ---- reverse ----------------------------------------------------------------------------- */
+
+/* One object that loads the library, with its shortest chain. */
+struct sap_reverse_entry {
+	uint32_t object;
+	bool is_program;           /* else a library */
+	bool strict;               /* loaded at start; false: only beyond (dlopen, pam, nss) */
+	struct sap_range chain;    /* of view->steps, from the object to the library */
+	struct sap_range services; /* of view->services: indices in facts->services */
+};
+
+struct sap_reverse_step {
+	uint32_t object; /* the object that the step leads to */
+	uint32_t name;   /* pool id of the name it was asked by */
+	uint8_t kind;    /* enum sap_edge_kind */
+};
+
+struct sap_reverse_view {
+	const struct sap_facts *facts;
+	const char *library;       /* as asked for */
+	const uint32_t *libraries; /* the objects that it means */
+	uint32_t n_libraries;
+	const struct sap_reverse_entry *entries; /* sorted by path */
+	uint32_t n_entries;
+	const struct sap_reverse_step *steps;
+	const uint32_t *services;
+	uint32_t n_services; /* distinct services that load it */
+	int cpu_level;
+	bool cpu_of_host;
+};
+
+void sap_report_reverse(struct sap_report *report, const struct sap_reverse_view *view);
+
+/* ---- census ------------------------------------------------------------------------------ */
+
+struct sap_census_row {
+	const char *target;     /* as on the command line */
+	struct sap_str system;  /* pretty name; absent: unknown */
+	struct sap_str program; /* path inside the target; absent: not found */
+	const char *problem;    /* why there is no count; NULL: there is one */
+	uint32_t libraries;     /* loaded at start */
+	uint32_t direct;
+	uint32_t packages;   /* distinct packages that own them */
+	uint32_t unowned;    /* libraries that no package owns */
+	uint64_t code_bytes; /* executable bytes mapped, the program's own included */
+	uint32_t beyond;     /* further libraries by PAM, NSS, dlopen notes (no guesses) */
+	uint32_t guesses;    /* further ones by strings alone */
+	uint32_t missing;
+};
+
+struct sap_census_view {
+	const char *program;
+	const struct sap_census_row *rows;
+	uint32_t n_rows;
+};
+
+void sap_report_census(struct sap_report *report, const struct sap_census_view *view);
+
+#endif
