@@ -28,29 +28,29 @@
 #define SAP_ELF_NEEDED_MAX 4096u
 #define SAP_ELF_STRTAB_MAX (64 * SAP_MIB)
 #define SAP_ELF_SYMBOLS_MAX 4000000u
-#define SAP_ELF_VERSIONS_MAX 16384u       /* version needs or definitions of one object */
-#define SAP_ELF_NOTES_MAX (1 * SAP_MIB)   /* bytes of notes read */
-#define SAP_ELF_NAME_MAX 4096u            /* bytes of a soname or a DT_NEEDED that is kept */
-#define SAP_ELF_RELOCS_MAX 8000000u       /* relocations looked at for IRELATIVE */
-#define SAP_ELF_RODATA_MAX (64 * SAP_MIB) /* read-only data searched for sonames */
-#define SAP_ELF_STRINGS_MAX 256u          /* sonames kept of that search */
-#define SAP_ELF_SYMBOL_NAME_MAX (64 * SAP_KIB) /* bytes of a symbol's name */
+#define SAP_ELF_VERSIONS_MAX 16384u              /* version needs or definitions of one object */
+#define SAP_ELF_NOTES_MAX (1 * SAP_MIB)          /* bytes of notes read */
+#define SAP_ELF_NAME_MAX 4096u                   /* bytes of a soname or a DT_NEEDED that is kept */
+#define SAP_ELF_RELOCS_MAX 8000000u              /* relocations looked at for IRELATIVE */
+#define SAP_ELF_RODATA_MAX (64 * SAP_MIB)        /* read-only data searched for sonames */
+#define SAP_ELF_STRINGS_MAX 256u                 /* sonames kept of that search */
+#define SAP_ELF_SYMBOL_NAME_MAX (64 * SAP_KIB)   /* bytes of a symbol's name */
 #define SAP_ELF_SYMBOL_BYTES_MAX (512 * SAP_MIB) /* bytes of all symbol names of an object */
-#define SAP_ELF_DLOPEN_NOTES_MAX 1024u    /* .note.dlopen entries of one object */
+#define SAP_ELF_DLOPEN_NOTES_MAX 1024u           /* .note.dlopen entries of one object */
 
 /* Package databases. */
 #define SAP_PACKAGES_MAX 500000u
 #define SAP_FILES_MAX 20000000u /* owned files of one target */
 #define SAP_RPM_HEADER_MAX (256 * SAP_MIB)
 #define SAP_RPM_TAGS_MAX 65536u
-#define SAP_RELATIONS_MAX 65536u /* dependencies of one package */
-#define SAP_DB_LINE_MAX (1 * SAP_MIB) /* a line of a database in text */
-#define SAP_DB_NOTES_MAX 1000u        /* diagnostics about one database file */
-#define SAP_RPM_TEXT_MAX (64 * SAP_KIB)          /* a name, a version, a licence */
-#define SAP_RPM_DIRS_MAX 1000000u                /* folders named by one package */
+#define SAP_RELATIONS_MAX 65536u                  /* dependencies of one package */
+#define SAP_DB_LINE_MAX (1 * SAP_MIB)             /* a line of a database in text */
+#define SAP_DB_NOTES_MAX 1000u                    /* diagnostics about one database file */
+#define SAP_RPM_TEXT_MAX (64 * SAP_KIB)           /* a name, a version, a licence */
+#define SAP_RPM_DIRS_MAX 1000000u                 /* folders named by one package */
 #define SAP_RPM_RELATION_BYTES_MAX (16 * SAP_MIB) /* text of one package's relations */
-#define SAP_RPM_PATH_BYTES_MAX (2 * SAP_GIB)     /* text of all paths of one database */
-#define SAP_SQLITE_STEPS_MAX 100000000ULL        /* operations of SQLite in one query */
+#define SAP_RPM_PATH_BYTES_MAX (2 * SAP_GIB)      /* text of all paths of one database */
+#define SAP_SQLITE_STEPS_MAX 100000000ULL         /* operations of SQLite in one query */
 
 /* Facts. */
 #define SAP_RECORD_MAX (8 * SAP_MIB)   /* one CBOR record */
@@ -66,21 +66,23 @@
 #define SAP_WORKER_FILES_MAX 256            /* descriptors: RLIMIT_NOFILE */
 
 /* The loader simulated. */
-#define SAP_LINK_CLOSURE_MAX 65536u /* libraries of one program */
-#define SAP_LINK_SEARCH_MAX 4096u   /* folders of one search path */
-#define SAP_LINK_STEPS_MAX 4000000u /* files and folders tried for one program */
-#define SAP_LINK_EDGES_MAX 1000000u /* dependencies, by name, of all libraries of a program */
-#define SAP_LINK_SEARCHED_MAX 100000u /* steps of failed searches that are kept */
+#define SAP_LINK_CLOSURE_MAX 65536u     /* libraries of one program */
+#define SAP_LINK_SEARCH_MAX 4096u       /* folders of one search path */
+#define SAP_LINK_STEPS_MAX 4000000u     /* files and folders tried for one program */
+#define SAP_LINK_EDGES_MAX 1000000u     /* dependencies, by name, of all libraries of a program */
+#define SAP_LINK_SEARCHED_MAX 100000u   /* steps of failed searches that are kept */
 #define SAP_LINK_WHY_STEPS_MAX 1000000u /* of the walk that counts chains to a library */
-#define SAP_LINK_PAM_DEPTH_MAX 16u  /* services included by services */
-#define SAP_LINK_PAM_LINES_MAX 1024u /* modules of one service */
+#define SAP_LINK_PAM_DEPTH_MAX 16u      /* services included by services */
+#define SAP_LINK_PAM_LINES_MAX 1024u    /* modules of one service */
 
 /* Configuration of a system. */
 #define SAP_LDCACHE_ENTRIES_MAX 262144u
 #define SAP_LDCONF_DEPTH_MAX 16u           /* includes inside includes of ld.so.conf */
+#define SAP_LDCONF_FILE_MAX (64 * SAP_KIB) /* ld.so.conf, and each file it includes */
 #define SAP_LDCONF_FILES_MAX 4096u         /* files read in one ld.so.conf */
 #define SAP_LDCONF_NAMES_MAX 65536u        /* names compared with its patterns */
 #define SAP_LDCONF_PATTERN_MAX 255u        /* bytes of one component of a pattern */
+#define SAP_LDCONF_NOTES_MAX 100u          /* bad lines reported */
 #define SAP_PAM_FILE_MAX (1 * SAP_MIB)     /* one file of pam.d */
 #define SAP_PAM_FILES_MAX 16384u           /* services */
 #define SAP_UNIT_FILE_MAX (1 * SAP_MIB)    /* a unit, a drop-in, an init script */

@@ -21,6 +21,7 @@ struct sap_catalog {
 	struct sap_sink *sink;
 	uint32_t next_id;   /* of the next package; set it to 1 */
 	bool without_files; /* names and versions only */
+	uint64_t n_files;   /* given so far, against SAP_FILES_MAX; set it to 0 */
 };
 
 /* The identity of the system (os-release(5): etc/os-release, else usr/lib/os-release, else

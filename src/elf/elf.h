@@ -22,12 +22,15 @@
 #include "base/reader.h"
 #include "model/record.h"
 
+/* What to read beyond header, program headers, interpreter, dynamic section, versions needed
+ * and defined, n_constructors, and loader_dirs of a glibc loader, which are always read. */
 enum sap_elf_want {
 	SAP_ELF_USES = 1,    /* count dynamic symbols; fill `uses`; sets SAP_OBJ_SYMBOLS_READ */
 	SAP_ELF_STRINGS = 2, /* dlopen_strings, where dlopen or dlmopen is imported (with USES) */
 	SAP_ELF_SYMBOLS = 4, /* the symbols themselves (implies USES) */
-	SAP_ELF_NOTES = 8,   /* build-id, .note.package, .note.dlopen */
-	SAP_ELF_RELOCS = 16, /* count IRELATIVE relocations */
+	SAP_ELF_NOTES = 8,   /* build-id, .note.package, .note.dlopen; of PT_NOTE segments */
+	SAP_ELF_RELOCS = 16, /* count IRELATIVE relocations; look at the section headers: sets
+			      * SAP_OBJ_SECTIONS and SAP_OBJ_SYMTAB */
 	SAP_ELF_ALL = 31,
 };
 
@@ -53,7 +56,8 @@ struct sap_elf {
 
 /* Imported functions that make an object load more: dlopen, dlmopen, pam_start and the
  * functions that consult the name service switch (getpwnam_r, getaddrinfo ...). The name of
- * the nsswitch.conf database that a function consults; absent for one that consults none. */
+ * the nsswitch.conf database that a function consults; absent for one that consults none.
+ * "group" for initgroups and getgrouplist, which ask "initgroups" first where there is one. */
 bool sap_elf_use_is_interesting(struct sap_str function);
 struct sap_str sap_elf_use_nss_database(struct sap_str function);
 
@@ -64,7 +68,8 @@ static inline bool sap_elf_magic(struct sap_span head)
 }
 
 /* Reads an object. head is what the caller already has of the file's beginning (may be
- * empty). Everything in *out lives in the arena. 0 also for damaged objects, as long as the
+ * empty; 4 KiB spare a read); it may go away after the call. Everything in *out lives in the
+ * arena, or in the memory of a memory reader. 0 also for damaged objects, as long as the
  * ELF header and the program headers can be read: then SAP_OBJ_DAMAGED is set and faults
  * say what is missing. SAP_EFORMAT: no usable ELF file. SAP_ECHANGED, SAP_EIO, SAP_ENOMEM. */
 int sap_elf_read(const struct sap_reader *reader, struct sap_span head, unsigned want,

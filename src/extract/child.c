@@ -62,6 +62,7 @@ static int make_progress(struct sap_child *child, struct ends *ends, struct sap_
 		close(fd);
 		return sap_err_sys(err, saved, "cannot map memory to share with the worker");
 	}
+	child->progress->parent = getpid();
 	ends->progress = move_up(fd);
 	return 0;
 }
@@ -168,11 +169,12 @@ int sap_child_send(struct sap_child *child, const struct sap_buf *request, struc
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (n < 0) {
+			child->ended = true;
 			return sap_err_set(err, SAP_EWORKER, "the worker takes no requests");
+		}
 		done += (size_t)n;
 	}
-	child->asked = true;
 	return 0;
 }
 
@@ -222,8 +224,10 @@ static int take_bytes(struct sap_child *child, unsigned char *buf, struct sap_er
 		return 0;
 	if (n < 0)
 		return sap_err_sys(err, errno, "cannot read from the worker");
-	if (n == 0)
+	if (n == 0) {
+		child->ended = true;
 		return sap_err_set(err, SAP_EWORKER, "the worker ended");
+	}
 	r = sap_decoder_feed(child->decoder, buf, (size_t)n, err);
 	/* What the worker says cannot be trusted any more; memory is our own matter. */
 	if (r < 0 && r != SAP_ENOMEM) {
@@ -265,7 +269,9 @@ static void describe(const struct sap_child *child, int status, struct sap_child
 
 	memcpy(reason, child->progress->reason, sizeof(reason));
 	reason[sizeof(reason) - 1] = '\0';
-	if (WIFSIGNALED(status))
+	if (!child->ended)
+		snprintf(end->text, sizeof(end->text), "stopped: it hung, or broke the protocol");
+	else if (WIFSIGNALED(status))
 		snprintf(end->text, sizeof(end->text), "killed by signal %d (%s)", WTERMSIG(status),
 			 strsignal(WTERMSIG(status)));
 	else if (reason[0])
@@ -291,7 +297,7 @@ static bool wait_for(const struct sap_child *child, int ms, int *status, struct 
 	}
 }
 
-void sap_child_stop(struct sap_child *child, bool died, struct sap_child_end *end)
+void sap_child_stop(struct sap_child *child, struct sap_child_end *end)
 {
 	struct rusage usage = { 0 };
 	int status = 0;
@@ -301,7 +307,7 @@ void sap_child_stop(struct sap_child *child, bool died, struct sap_child_end *en
 		return;
 	/* One that has answered has nothing left to do; but let a sanitizer make its report,
 	 * and a death tell its cause. */
-	if (!wait_for(child, died || SANITIZED ? 2000 : 0, &status, &usage)) {
+	if (!wait_for(child, child->ended || SANITIZED ? 2000 : 0, &status, &usage)) {
 		kill(child->pid, SIGKILL);
 		while (wait4(child->pid, &status, 0, &usage) < 0 && errno == EINTR)
 			;
@@ -315,7 +321,7 @@ void sap_child_stop(struct sap_child *child, bool died, struct sap_child_end *en
 
 void sap_child_clear(struct sap_child *child)
 {
-	sap_child_stop(child, false, NULL);
+	sap_child_stop(child, NULL);
 	sap_close_fd(&child->facts_fd);
 	sap_decoder_free(child->decoder);
 	if (child->progress)

@@ -16,7 +16,7 @@ struct sap_child {
 	int facts_fd;
 	struct sap_progress *progress; /* shared with the worker: read with care */
 	struct sap_decoder *decoder;
-	bool asked; /* it has had a request: the header has come */
+	bool ended; /* it closed its end: it is gone, or about to be */
 };
 
 /* How a worker ended. */
@@ -37,9 +37,8 @@ int sap_child_send(struct sap_child *child, const struct sap_buf *request, struc
 int sap_child_receive(struct sap_child *child, const struct sap_extract_options *options,
 		      struct sap_err *err);
 
-/* Ends the process (it has no state worth saving) and collects it; died: it seems to have
- * ended by itself. end may be NULL. The progress page stays readable until sap_child_clear. */
-void sap_child_stop(struct sap_child *child, bool died, struct sap_child_end *end);
+/* Ends the process (it has no state worth saving) and collects it. end may be NULL. The progress page stays readable until sap_child_clear. */
+void sap_child_stop(struct sap_child *child, struct sap_child_end *end);
 void sap_child_clear(struct sap_child *child);
 
 #endif

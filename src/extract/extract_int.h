@@ -39,6 +39,7 @@ struct sap_progress_slot {
 
 /* Written by the worker, which may be hostile by then: the parent copies and checks. */
 struct sap_progress {
+	int32_t parent; /* process id; the worker does not outlive it */
 	_Atomic uint64_t files;
 	_Atomic uint64_t objects;
 	char sandbox[SAP_EXTRACT_SANDBOX_MAX];

@@ -2,14 +2,15 @@
 /*
  * The sandbox of the extract worker: what a process keeps that parses hostile files.
  *
- * | layer | what it takes away |
- * | --- | --- |
- * | rlimits | memory beyond a ceiling, core dumps, more than SAP_WORKER_FILES_MAX descriptors,
- * writing to files | | no_new_privs, capabilities | every privilege but CAP_DAC_READ_SEARCH (where
- * there is one), so that root still reads all of a target | | Landlock (Linux 5.13) | every
- * file-system right but reading beneath the root; ABI 4: TCP; ABI 6: abstract sockets, signals to
- * others | | chroot | only where Landlock is missing and CAP_SYS_CHROOT is there: paths outside the
- * root | | seccomp | every system call but the list in sandbox_filter.c |
+ * - rlimits: no memory beyond a ceiling, no core dumps, at most SAP_WORKER_FILES_MAX
+ *   descriptors, no writing to files.
+ * - no_new_privs and capabilities: no privilege but CAP_DAC_READ_SEARCH (where there is one,
+ *   so that root still reads all of a target).
+ * - Landlock (Linux 5.13): no file-system right but reading beneath the root; from ABI 4 no
+ *   TCP; from ABI 6 no abstract UNIX sockets of others, no signals to others.
+ * - chroot, only where Landlock is missing and CAP_SYS_CHROOT is there: no path outside the
+ *   root.
+ * - seccomp: no system call but those of the list in sandbox_filter.c.
  *
  * What stays possible: reading beneath the root, looking at the attributes of any path
  * (Landlock does not cover stat), using descriptors that are already open, CPU time. The

@@ -174,9 +174,9 @@ static int blame(struct sap_session *s, const char *how, bool *found, struct sap
 	return r;
 }
 
-static void end_child(struct sap_session *s, bool died, struct sap_child_end *end)
+static void end_child(struct sap_session *s, struct sap_child_end *end)
 {
-	sap_child_stop(&s->child, died, end);
+	sap_child_stop(&s->child, end);
 	if (end->peak_bytes > s->peak_bytes)
 		s->peak_bytes = end->peak_bytes;
 }
@@ -227,7 +227,7 @@ static int ask(struct sap_session *s, unsigned parts, unsigned want, const uint3
 		if (r != SAP_EWORKER)
 			return r;
 		s->restarts++;
-		end_child(s, true, &end);
+		end_child(s, &end);
 		/* The last attempt's facts are kept; every other's are made anew. */
 		if (s->restarts >= SAP_WORKER_RESTARTS_MAX || unexplained >= 2) {
 			sap_child_clear(&s->child);
@@ -264,7 +264,7 @@ static int ask_suspects(struct sap_session *s, unsigned want, struct sap_err *er
 			continue;
 		}
 		s->restarts++;
-		end_child(s, true, &end);
+		end_child(s, &end);
 		sap_child_clear(&s->child);
 		sap_facts_rollback(s->facts, &mark);
 		s->facts->stats.unreadable++;
@@ -325,7 +325,7 @@ static void make_report(struct sap_session *s, struct sap_extract_report *report
 {
 	struct sap_child_end end = { 0 };
 
-	end_child(s, false, &end);
+	end_child(s, &end);
 	if (!report)
 		return;
 	memcpy(report->sandbox, s->sandbox, sizeof(report->sandbox));

@@ -402,7 +402,7 @@ static int read_request(struct sap_arena *arena, struct sap_request *request)
 
 static int enter_sandbox(struct sap_progress *progress, struct sap_err *err)
 {
-	const struct sap_sandbox_options options = { 0 };
+	const struct sap_sandbox_options options = { .parent = progress->parent };
 	struct sap_sandbox_report report;
 	int r = sap_sandbox_enter(SAP_WORKER_ROOT_FD, &options, &report, err);
 

@@ -7,7 +7,10 @@
  * it (before 5.6, or blocked) a walk of our own, component by component, with O_PATH |
  * O_NOFOLLOW, that follows at most SAP_SYMLINKS_MAX links and never leaves the root.
  * Nothing is ever written, executed or mounted; a FIFO, socket or device is never opened
- * for reading, so nothing blocks.
+ * for reading, so nothing blocks and no device sees an open (which alone arms a watchdog or
+ * rewinds a tape). Paths: 1 to SAP_PATH_MAX - 1 bytes; without a leading slash they start at
+ * the root too; a trailing slash asks for a folder; an empty path, or one with a NUL byte in
+ * it, is SAP_ENOENT. A path that leads through one of procfs' magic links is SAP_EIO (ELOOP).
  *
  * An input may be used by several threads at once.
  */
@@ -51,11 +54,29 @@ struct sap_input_file {
 	int64_t mtime_ns;
 };
 
-/* Opens a regular file for reading, following symbolic links inside the root. SAP_ENOENT;
+/*
+ * Opens a regular file for reading, following symbolic links inside the root. SAP_ENOENT;
  * SAP_EIO (sys_errno EACCES, ELOOP ...); SAP_EUNSUPPORTED where the path leads to something
- * that is no regular file. */
+ * that is no regular file, or to a file of a pseudo file system; SAP_ECHANGED where it was
+ * replaced meanwhile.
+ *
+ * System calls: 3 for a path without links and ".." (fstatat, openat2, fstat), else 4 more.
+ * The first only looks, so that a device is not opened. With links, and /proc at hand when
+ * the input was made, what is opened is the very object that was looked at. Otherwise one
+ * gap remains: who may make device nodes in a live target can put one in the file's place
+ * between the look and the open; it is closed at once, unread, and the result is
+ * SAP_ECHANGED or SAP_EUNSUPPORTED.
+ */
 int sap_input_file_open(struct sap_input *input, struct sap_str path, struct sap_input_file *out,
 			struct sap_err *err);
+
+/* The same for one name in an open folder, for a walk that knows from its folder that the
+ * name is a regular file: 2 system calls. Never follows a link (SAP_ECHANGED); the gap above
+ * applies from the moment that the folder was read. dirfd must come from this module or a
+ * walk below the root. SAP_EUSAGE where name has a '/' in it or is "..". */
+int sap_input_file_open_at(int dirfd, const char *name, struct sap_input_file *out,
+			   struct sap_err *err);
+
 void sap_input_file_close(struct sap_input_file *file);
 
 /* A reader over an open file. */
@@ -65,12 +86,13 @@ static inline struct sap_reader sap_input_file_reader(const struct sap_input_fil
 }
 
 /* A whole file into arena memory; SAP_ELIMIT where it is larger than max. A file that
- * changes its size while it is read gives SAP_ECHANGED. */
+ * changes its size while it is read gives SAP_ECHANGED. Else as sap_input_file_open. */
 int sap_input_read(struct sap_input *input, struct sap_str path, uint64_t max,
 		   struct sap_arena *arena, struct sap_span *out, struct sap_err *err);
 
 /* The names in a folder, sorted bytewise, without "." and "..", each with its d_type
- * (DT_UNKNOWN resolved). Follows symbolic links to the folder. */
+ * (DT_UNKNOWN resolved, unless the folder may be read but not searched). Follows symbolic
+ * links to the folder. SAP_ENOENT (also where it is no folder), SAP_EIO, SAP_ELIMIT. */
 struct sap_input_entry {
 	struct sap_str name;
 	uint8_t type; /* DT_REG, DT_DIR, DT_LNK ... of dirent.h */
@@ -79,12 +101,17 @@ struct sap_input_entry {
 int sap_input_list(struct sap_input *input, struct sap_str path, struct sap_arena *arena,
 		   struct sap_input_entry **out, uint32_t *n, struct sap_err *err);
 
+/* Opens a folder for reading (readdir, sap_input_file_open_at), following symbolic links.
+ * *fd is the caller's. SAP_ENOENT (also where it is no folder), SAP_EIO. */
+int sap_input_dir_open(struct sap_input *input, struct sap_str path, int *fd, struct sap_err *err);
+
 /* What a symbolic link says. SAP_ENOENT, SAP_EUNSUPPORTED where it is none. */
 int sap_input_readlink(struct sap_input *input, struct sap_str path, struct sap_arena *arena,
 		       struct sap_str *out, struct sap_err *err);
 
 /* The path without symbolic links that `path` leads to (which must exist), absolute inside
- * the root. type: DT_REG, DT_DIR ...; may be NULL. */
+ * the root. type: DT_REG, DT_DIR ...; may be NULL. SAP_ELIMIT where it has SAP_PATH_MAX bytes
+ * or more. */
 int sap_input_canonical(struct sap_input *input, struct sap_str path, struct sap_arena *arena,
 			struct sap_str *out, uint8_t *type, struct sap_err *err);
 

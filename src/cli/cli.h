@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the subcommands share: options, targets, output. Only this folder prints and exits.
+ */
+#ifndef SAP_CLI_CLI_H
+#define SAP_CLI_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/facts.h"
+#include "report/report.h"
+
+enum {
+	STATUS_OK = 0,
+	STATUS_FOUND = 1,   /* something at or above --fail-on */
+	STATUS_FAILURE = 2, /* usage, or it could not be done */
+};
+
+struct command {
+	const char *name;
+	const char *summary;
+	const char *help; /* the whole text of `sapper help NAME` */
+	/* argv[0] is the command's name. Returns an exit status. */
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command cmd_scan;
+extern const struct command cmd_links;
+
+/* Options that every command has. */
+struct common {
+	enum sap_format format;
+	const char *output;
+	bool quiet;
+	bool no_color;
+	bool verbose;
+};
+
+/* Long options of struct common, to begin a command's own list with; their vals lie above
+ * OPTION_COMMON. cli_common_option takes one of them; false: not one of these, or a bad value
+ * (then it has said so). */
+enum { OPTION_COMMON = 1000, OPTION_FORMAT, OPTION_NO_COLOR, OPTION_HELP, OPTION_OWN = 2000 };
+
+#define COMMON_OPTIONS                                                                           \
+	{ "format", required_argument, NULL, OPTION_FORMAT },                                    \
+		{ "output", required_argument, NULL, 'o' }, { "quiet", no_argument, NULL, 'q' }, \
+		{ "no-color", no_argument, NULL, OPTION_NO_COLOR },                              \
+		{ "verbose", no_argument, NULL, 'v' },                                           \
+	{                                                                                        \
+		"help", no_argument, NULL, OPTION_HELP                                           \
+	}
+#define COMMON_SHORT "o:qvh"
+
+#define COMMON_HELP                                                                 \
+	"      --format FORMAT    tty (default) or json\n"                          \
+	"  -o, --output FILE      write the answer to FILE\n"                       \
+	"  -q, --quiet            no progress, no remarks\n"                        \
+	"  -v, --verbose          longer lists\n"                                   \
+	"      --no-color         no colours (also: NO_COLOR in the environment)\n" \
+	"  -h, --help             this text\n"
+
+enum common_result { COMMON_TAKEN, COMMON_NOT_MINE, COMMON_BAD, COMMON_HELPED };
+
+enum common_result cli_common_option(struct common *common, const struct command *command, int opt);
+
+/* "sapper: " and the text, on stderr. */
+void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints the error and gives STATUS_FAILURE. */
+int cli_fail(const struct sap_err *err);
+
+/* A usage error: the text, and where to find help. */
+int cli_usage(const struct command *command, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- output ---------------------------------------------------------------------------- */
+
+struct output {
+	struct sap_buf buf;
+	struct sap_report *report;
+	const struct common *common;
+};
+
+/* STATUS_OK, or a failure that has been printed. */
+int cli_output_open(struct output *output, const struct common *common);
+/* Writes what was reported; frees. */
+int cli_output_close(struct output *output);
+
+/* ---- targets ----------------------------------------------------------------------------- */
+
+enum target_kind { TARGET_HOST = 1, TARGET_DIR, TARGET_FACTS };
+
+struct target {
+	enum target_kind kind;
+	const char *path; /* folder or file */
+	char name[4096];  /* as facts and reports name it */
+};
+
+/* What the user means: NULL is this host; SCHEME:REST; or a path, recognised by content. */
+int cli_target_parse(const char *text, struct target *out, struct sap_err *err);
+
+struct loading {
+	const struct common *common;
+	bool symbols;
+};
+
+/* Everything about a target, finished; from the worker or from a facts file. */
+int cli_target_load(const struct target *target, const struct loading *loading,
+		    struct sap_facts **out, struct sap_err *err);
+
+int cli_facts_write(const struct sap_facts *facts, const char *path, struct sap_err *err);
+
+/* The glibc-hwcaps level to assume: what the user said (-1: nothing), else the host's own for a
+ * host, 2 for other x86-64 targets. */
+struct cpu {
+	int level;
+	bool of_host;
+};
+
+struct cpu cli_cpu(const struct sap_facts *facts, int said);
+/* "host", "base", "x86-64-v3", "3". False: none of these. */
+bool cli_cpu_parse(const char *text, int *out);
+
+/* The program whose main can be the worker. */
+#define CLI_WORKER "/proc/self/exe"
+
+struct sap_extract_progress;
+void cli_progress(void *ctx, const struct sap_extract_progress *progress);
+/* Wipes the progress line, where there is one. */
+void cli_progress_end(const struct common *common);
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs looked up on demand: the link module says which paths it would need to know, the
+ * worker looks them up, until nothing is missing. No more of the target is read than that.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/vec.h"
+#include "cli/links.h"
+#include "elf/elf.h"
+
+/* Each round adds at least one path; real systems need about ten. */
+enum { ROUNDS_MAX = 1000 };
+
+static int renew(struct asked *a, struct sap_err *err)
+{
+	const struct sap_link_options options = {
+		.library_path = sap_str_of(a->options->library_path),
+		.cpu_level = a->cpu.level,
+		.beyond = a->beyond,
+	};
+
+	sap_link_free(a->link);
+	sap_tree_free(a->tree);
+	a->link = NULL;
+	a->tree = sap_tree_new(a->facts);
+	if (a->tree)
+		a->link = sap_link_new(a->facts, a->tree, &options);
+	return a->link ? 0 : sap_err_nomem(err);
+}
+
+static struct cpu cpu_of(const struct asked *a)
+{
+	/* A session of this host has no such fact yet. */
+	if (a->options->cpu < 0 && a->session && a->target.kind == TARGET_HOST)
+		return (struct cpu){ sap_link_host_cpu_level(), true };
+	return cli_cpu(a->facts, a->options->cpu);
+}
+
+static bool wants_beyond(const struct links_options *o)
+{
+	return !o->strict && o->mode != MODE_COUNT && o->mode != MODE_UNNEEDED;
+}
+
+int asked_open_whole(struct asked *a, const struct links_options *options, const char *target,
+		     bool symbols, struct sap_err *err)
+{
+	const struct loading loading = { &options->common, symbols };
+	int r;
+
+	*a = (struct asked){ .options = options, .beyond = wants_beyond(options) };
+	r = cli_target_parse(target, &a->target, err);
+	if (r == 0)
+		r = cli_target_load(&a->target, &loading, &a->facts, err);
+	if (r < 0)
+		return r;
+	if (symbols && !a->facts->with_symbols)
+		return sap_err_set(err, SAP_EUSAGE,
+				   "%s holds no symbols; make it anew with "
+				   "'sapper scan --facts'",
+				   target);
+	a->cpu = cpu_of(a);
+	r = renew(a, err);
+	return r < 0 ? r : sap_tree_own(a->tree, a->facts, err);
+}
+
+int asked_open(struct asked *a, const struct links_options *options, const char *target,
+	       bool symbols, struct sap_err *err)
+{
+	struct sap_extract_options extract = { .worker = CLI_WORKER };
+	int r;
+
+	*a = (struct asked){ .options = options, .beyond = wants_beyond(options) };
+	r = cli_target_parse(target, &a->target, err);
+	if (r < 0)
+		return r;
+	if (a->target.kind == TARGET_FACTS)
+		return asked_open_whole(a, options, target, symbols, err);
+	a->facts = sap_facts_new();
+	if (!a->facts)
+		return sap_err_nomem(err);
+	extract.target = a->target.name;
+	extract.kind = a->target.kind == TARGET_HOST ? "host" : "directory";
+	extract.flags = (a->target.kind == TARGET_HOST ? SAP_EXTRACT_HOST : 0) |
+			(symbols ? SAP_EXTRACT_SYMBOLS : 0);
+	r = sap_session_new(a->target.path, &extract, a->facts, &a->session, err);
+	a->cpu = cpu_of(a);
+	a->want = (a->beyond ? SAP_ELF_USES | SAP_ELF_STRINGS | SAP_ELF_NOTES : 0) |
+		  (symbols ? SAP_ELF_SYMBOLS : 0);
+	return r;
+}
+
+void asked_close(struct asked *a)
+{
+	sap_link_free(a->link);
+	sap_tree_free(a->tree);
+	sap_session_free(a->session);
+	sap_facts_free(a->facts);
+	*a = (struct asked){ 0 };
+}
+
+/* ---- finding programs ------------------------------------------------------------------- */
+
+static const char *const usual_folders[] = { "/usr/sbin",      "/usr/bin", "/usr/local/sbin",
+					     "/usr/local/bin", "/sbin",    "/bin" };
+
+enum { N_FOLDERS = sizeof(usual_folders) / sizeof(usual_folders[0]) };
+
+/* The paths that a name may mean, in order of preference, as pool ids. */
+static int candidates(struct asked *a, const char *name, uint32_t ids[N_FOLDERS], uint32_t *n,
+		      struct sap_err *err)
+{
+	char path[2 * SAP_PATH_MAX], cwd[SAP_PATH_MAX];
+
+	*n = 0;
+	if (name[0] == '/') {
+		ids[(*n)++] = sap_pool_put(a->facts->pool, sap_str_of(name));
+	} else if (strchr(name, '/')) {
+		if (a->target.kind != TARGET_HOST)
+			snprintf(path, sizeof(path), "/%s", name);
+		else if (getcwd(cwd, sizeof(cwd)))
+			snprintf(path, sizeof(path), "%s/%s", cwd, name);
+		else
+			return sap_err_sys(err, errno, "cannot tell the current folder");
+		ids[(*n)++] = sap_pool_put(a->facts->pool, sap_str_of(path));
+	} else {
+		for (uint32_t i = 0; i < N_FOLDERS; i++) {
+			snprintf(path, sizeof(path), "%s/%s", usual_folders[i], name);
+			ids[(*n)++] = sap_pool_put(a->facts->pool, sap_str_of(path));
+		}
+	}
+	for (uint32_t i = 0; i < *n; i++) {
+		if (ids[i] == UINT32_MAX)
+			return sap_err_nomem(err);
+	}
+	return 0;
+}
+
+static int look_up_all(struct asked *a, const struct sap_links_program *programs, uint32_t n,
+		       struct sap_err *err)
+{
+	const unsigned parts = SAP_PART_LOADER | SAP_PART_OS | (a->beyond ? SAP_PART_MODULES : 0);
+	SAP_VEC(uint32_t) paths = { 0 };
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		uint32_t ids[N_FOLDERS], count;
+
+		r = candidates(a, programs[i].asked, ids, &count, err);
+		for (uint32_t j = 0; r == 0 && j < count; j++) {
+			uint32_t *id = SAP_VEC_PUSH(&paths, UINT32_MAX);
+
+			if (id)
+				*id = ids[j];
+			else
+				r = sap_err_nomem(err);
+		}
+	}
+	if (r == 0)
+		r = sap_session_ask(a->session, parts, a->want, paths.v, (uint32_t)paths.n, err);
+	sap_vec_clear(&paths);
+	return r < 0 ? r : renew(a, err);
+}
+
+static int find_one(struct asked *a, struct sap_links_program *p, struct sap_err *err)
+{
+	uint32_t ids[N_FOLDERS], n;
+	int r = candidates(a, p->asked, ids, &n, err);
+
+	p->object = SAP_NONE;
+	p->problem = "no such file in the target";
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		switch (sap_tree_lookup(a->tree, sap_facts_str(a->facts, ids[i]), &p->object)) {
+		case SAP_TREE_OBJECT:
+			p->problem = NULL;
+			return 0;
+		case SAP_TREE_OTHER:
+			p->problem = "no ELF object that can be read";
+			p->object = SAP_NONE;
+			break;
+		case SAP_TREE_DIR:
+			p->problem = "a folder";
+			p->object = SAP_NONE;
+			break;
+		default:
+			p->object = SAP_NONE;
+			break;
+		}
+	}
+	return r;
+}
+
+int asked_find(struct asked *a, struct sap_links_program *programs, uint32_t n, struct sap_err *err)
+{
+	int r = a->session ? look_up_all(a, programs, n, err) : 0;
+
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		r = find_one(a, &programs[i], err);
+	return r;
+}
+
+/* Objects are numbered anew when more of them come in. */
+static int find_again(struct asked *a, struct sap_links_program *programs, uint32_t n,
+		      struct sap_err *err)
+{
+	int r = renew(a, err);
+
+	for (uint32_t i = 0; r == 0 && i < n; i++)
+		r = find_one(a, &programs[i], err);
+	return r;
+}
+
+/* ---- closures ------------------------------------------------------------------------------ */
+
+/* Asks for what the link module wants. *more: it wanted something. */
+static int ask_wanted(struct asked *a, bool *more, struct sap_err *err)
+{
+	uint32_t n, *ids;
+	const uint32_t *wanted = sap_link_wanted(a->link, &n);
+	int r;
+
+	*more = n > 0;
+	if (n == 0)
+		return 0;
+	ids = malloc(n * sizeof(*ids));
+	if (!ids)
+		return sap_err_nomem(err);
+	memcpy(ids, wanted, n * sizeof(*ids));
+	r = sap_session_ask(a->session, 0, a->want, ids, n, err);
+	free(ids);
+	return r;
+}
+
+static int compute(struct asked *a, struct sap_links_program *programs,
+		   struct sap_closure *closures, uint32_t n, bool *complete, struct sap_err *err)
+{
+	int r = 0;
+
+	*complete = true;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		programs[i].closure = NULL;
+		if (programs[i].object == SAP_NONE)
+			continue;
+		r = sap_link_closure(a->link, programs[i].object, &closures[i], err);
+		programs[i].closure = &closures[i];
+		*complete &= closures[i].complete;
+	}
+	return r;
+}
+
+static int prefetch(struct asked *a, struct sap_links_program *programs, uint32_t n,
+		    struct sap_err *err)
+{
+	bool more = true;
+	int r = 0;
+
+	for (unsigned round = 0; r == 0 && more && round < ROUNDS_MAX; round++) {
+		r = sap_link_prefetch(a->link, err);
+		if (r == 0)
+			r = ask_wanted(a, &more, err);
+		if (r == 0 && more)
+			r = find_again(a, programs, n, err);
+	}
+	return r;
+}
+
+int asked_close_over(struct asked *a, struct sap_links_program *programs,
+		     struct sap_closure *closures, uint32_t n, struct sap_err *err)
+{
+	bool complete = false, more = true;
+	int r = a->session ? prefetch(a, programs, n, err) : 0;
+
+	for (unsigned round = 0; r == 0 && !complete && round < ROUNDS_MAX; round++) {
+		r = compute(a, programs, closures, n, &complete, err);
+		if (r < 0 || complete || !a->session)
+			break;
+		r = ask_wanted(a, &more, err);
+		if (r == 0 && !more)
+			break;
+		if (r == 0)
+			r = find_again(a, programs, n, err);
+	}
+	return r;
+}
+
+/* ---- owners ---------------------------------------------------------------------------------- */
+
+int asked_own(struct asked *a, const struct sap_links_program *programs, uint32_t n,
+	      struct sap_err *err)
+{
+	bool *seen = calloc(a->facts->objects.n + 1, sizeof(*seen));
+	uint32_t *paths = calloc(a->facts->objects.n + 1, sizeof(*paths)), n_paths = 0;
+	int r = seen && paths ? 0 : sap_err_nomem(err);
+
+	if (!a->session)
+		goto out;
+	for (uint32_t i = 0; r == 0 && i < n; i++) {
+		const struct sap_closure *c = programs[i].closure;
+
+		for (size_t l = 0; c && l <= c->libs.n; l++) {
+			uint32_t object = l < c->libs.n ? c->libs.v[l].object : c->program;
+
+			if (!seen[object])
+				paths[n_paths++] = a->facts->objects.v[object].path;
+			seen[object] = true;
+		}
+	}
+	if (r == 0)
+		r = sap_session_ask(a->session, SAP_PART_OWNERS, 0, paths, n_paths, err);
+	/* No object came in: their numbers, and so the closures, stay valid. */
+	if (r == 0)
+		r = sap_tree_own(a->tree, a->facts, err);
+out:
+	free(seen);
+	free(paths);
+	return r;
+}
+
+/* ---- names --------------------------------------------------------------------------------------
+ */
+
+int asked_all_programs(const struct asked *a, struct sap_links_program **out, uint32_t *n,
+		       struct sap_err *err)
+{
+	struct sap_links_program *v = calloc(a->facts->objects.n + 1, sizeof(*v));
+
+	if (!v)
+		return sap_err_nomem(err);
+	*n = 0;
+	for (uint32_t i = 0; i < a->facts->objects.n; i++) {
+		const struct sap_object *o = &a->facts->objects.v[i];
+
+		if (!sap_object_is_program(o))
+			continue;
+		/* Texts of a pool are terminated. */
+		v[(*n)++] = (struct sap_links_program){ .asked = sap_facts_str(a->facts, o->path).p,
+							.object = i };
+	}
+	*out = v;
+	return 0;
+}
+
+bool asked_matches(const struct sap_facts *facts, uint32_t object, const char *name)
+{
+	const struct sap_object *o = &facts->objects.v[object];
+	const struct sap_str want = sap_str_of(name), path = sap_facts_str(facts, o->path);
+
+	return sap_str_eq(path, want) || sap_str_eq(sap_path_base(path), want) ||
+	       sap_str_eq(sap_facts_str(facts, o->soname), want);
+}
+
+uint32_t asked_library(const struct asked *a, const struct sap_closure *closure, const char *name)
+{
+	const struct sap_str want = sap_str_of(name);
+
+	for (uint32_t i = 0; i < closure->libs.n; i++) {
+		if (asked_matches(a->facts, closure->libs.v[i].object, name))
+			return i;
+	}
+	for (size_t i = 0; i < closure->edges.n; i++) {
+		if (closure->edges.v[i].to != SAP_NONE &&
+		    sap_str_eq(sap_facts_str(a->facts, closure->edges.v[i].name), want))
+			return closure->edges.v[i].to;
+	}
+	return SAP_NONE;
+}

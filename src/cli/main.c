@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sapper: which native code is on a system, who loads it, and why.
+ *
+ * The map of src/, from the outside in. docs/ARCHITECTURE.md tells why it is cut this way;
+ * tools/layers fails the build on an include that this map does not allow.
+ *
+ *   cli/      main.c        this file: commands, help, the worker's entry
+ *             cmd_scan.c    `sapper scan`
+ *             cmd_links.c   `sapper links`: options and its six modes
+ *             links_ask.c   programs looked up on demand, round by round
+ *             links_modes.c reverse, census, unneeded
+ *             target.c      what TARGET means; facts files
+ *             output.c      where the answer goes; progress
+ *   report/   report.c      one call a view, tty or JSON behind it
+ *             json.c tty.c  the two writers; *_json.c, *_tty.c one view each
+ *   link/     link.c        the loader simulated: see link.h; radius.c counts over all programs
+ *   extract/  session.c     the parent: requests, dead workers; child.c one worker process
+ *             worker.c      the worker: sandbox.c, walk.c (tree), paths.c (on demand),
+ *                           object.c (one file), notes.c (JSON in ELF notes)
+ *   sysconf/                ld.so.cache, ld.so.conf, musl paths, nsswitch, PAM, services
+ *   catalog/                package databases: dpkg, rpm (sqlite, ndb, bdb), apk, pacman;
+ * os-release elf/                    ELF objects input/                  one read-only tree, paths
+ * resolved inside it model/    record.h      facts as they are made; facts.c facts in memory;
+ * tree.c paths, owners; encode.c decode.c reencode.c the CBOR form base/                   errors,
+ * spans, arenas, buffers, string pool, limits
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "extract/extract.h"
+
+static const struct command *const commands[] = { &cmd_scan, &cmd_links };
+
+enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
+
+static void print_help(FILE *to)
+{
+	fputs("usage: sapper COMMAND [OPTIONS] [ARGUMENTS]\n"
+	      "\n"
+	      "Which native code is on a system, who loads it, and why.\n"
+	      "It reads, it never executes anything of a target, and it changes nothing.\n"
+	      "\n",
+	      to);
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("  help     help about a command: sapper help links\n"
+	      "\n"
+	      "examples:\n"
+	      "  sapper scan                         this host: what is here, who loads what\n"
+	      "  sapper scan /srv/root               a root file system in a folder\n"
+	      "  sapper links sshd                   what sshd loads, and why\n"
+	      "  sapper links --why liblzma.so.5 sshd\n"
+	      "  sapper links --reverse liblzma.so.5 everything that would load it\n"
+	      "\n"
+	      "exit status: 0 done, 2 usage or failure\n",
+	      to);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	cli_say("there is no command '%s'", name);
+	for (size_t i = 0; i < N_COMMANDS; i++) {
+		if (strncmp(commands[i]->name, name, 2) == 0)
+			cli_say("did you mean 'sapper %s'?", commands[i]->name);
+	}
+	cli_say("'sapper help' lists the commands");
+	return STATUS_FAILURE;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stdout);
+		return STATUS_OK;
+	}
+	command = find_command(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	fputs(command->help, stdout);
+	return STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc == 2 && strcmp(argv[1], SAP_WORKER_ARGUMENT) == 0)
+		_exit(sap_worker_main(NULL));
+	if (argc < 2) {
+		print_help(stderr);
+		return STATUS_FAILURE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_help(stdout);
+		return STATUS_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+		puts("sapper " SAP_VERSION);
+		return STATUS_OK;
+	}
+	if (strcmp(argv[1], "help") == 0)
+		return help(argc - 1, argv + 1);
+	command = find_command(argv[1]);
+	if (!command)
+		return unknown_command(argv[1]);
+	return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+#include "extract/extract.h"
+
+void cli_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("sapper: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+/* Messages may hold names of a target: nothing in them may steer the terminal. */
+static void say_escaped(const char *text)
+{
+	fputs("sapper: ", stderr);
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f || *p >= 0x80)
+			fprintf(stderr, "\\x%02x", *p);
+		else
+			fputc(*p, stderr);
+	}
+	fputc('\n', stderr);
+}
+
+int cli_fail(const struct sap_err *err)
+{
+	say_escaped(err->text[0] ? err->text : sap_code_name(err->code));
+	return STATUS_FAILURE;
+}
+
+int cli_usage(const struct command *command, const char *fmt, ...)
+{
+	char text[SAP_ERR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	say_escaped(text);
+	cli_say("'sapper help %s' shows how to use it", command->name);
+	return STATUS_FAILURE;
+}
+
+enum common_result cli_common_option(struct common *common, const struct command *command, int opt)
+{
+	switch (opt) {
+	case OPTION_FORMAT:
+		if (strcmp(optarg, "tty") == 0) {
+			common->format = SAP_FORMAT_TTY;
+		} else if (strcmp(optarg, "json") == 0) {
+			common->format = SAP_FORMAT_JSON;
+		} else {
+			cli_usage(command, "--format is tty or json, not '%s'", optarg);
+			return COMMON_BAD;
+		}
+		return COMMON_TAKEN;
+	case 'o':
+		common->output = optarg;
+		return COMMON_TAKEN;
+	case 'q':
+		common->quiet = true;
+		return COMMON_TAKEN;
+	case 'v':
+		common->verbose = true;
+		return COMMON_TAKEN;
+	case OPTION_NO_COLOR:
+		common->no_color = true;
+		return COMMON_TAKEN;
+	case 'h':
+	case OPTION_HELP:
+		fputs(command->help, stdout);
+		return COMMON_HELPED;
+	case '?':
+		cli_usage(command, "an option is unknown or lacks its value");
+		return COMMON_BAD;
+	default:
+		return COMMON_NOT_MINE;
+	}
+}
+
+/* ---- where the answer goes --------------------------------------------------------------- */
+
+static unsigned terminal_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+		return 80;
+	return size.ws_col < 40 ? 40 : size.ws_col;
+}
+
+int cli_output_open(struct output *output, const struct common *common)
+{
+	bool terminal = !common->output && isatty(STDOUT_FILENO);
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const struct sap_report_options options = {
+		.format = common->format,
+		.width = terminal ? terminal_width() : 0,
+		.color = terminal && !common->no_color && !(no_color && *no_color) &&
+			 !(term && strcmp(term, "dumb") == 0),
+		.verbose = common->verbose,
+	};
+
+	*output = (struct output){ .common = common };
+	sap_buf_init(&output->buf, 4 * SAP_GIB);
+	output->report = sap_report_new(&options, &output->buf);
+	if (!output->report) {
+		cli_say("out of memory");
+		return STATUS_FAILURE;
+	}
+	return STATUS_OK;
+}
+
+static int write_out(const struct output *output, struct sap_err *err)
+{
+	const char *path = output->common->output;
+	int sap_cleanup_fd fd = -1;
+
+	if (!path)
+		return sap_fd_write_all(STDOUT_FILENO, output->buf.p, output->buf.n, err);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+	if (fd < 0)
+		return sap_err_sys(err, errno, "cannot write %s", path);
+	if (sap_fd_write_all(fd, output->buf.p, output->buf.n, err) < 0)
+		return sap_err_wrap(err, "%s", path);
+	if (close(sap_steal_fd(&fd)) < 0)
+		return sap_err_sys(err, errno, "cannot write %s", path);
+	return 0;
+}
+
+int cli_output_close(struct output *output)
+{
+	struct sap_err err = { 0 };
+	int status = STATUS_OK;
+
+	if (!sap_buf_ok(&output->buf)) {
+		cli_say("out of memory while the answer was written");
+		status = STATUS_FAILURE;
+	} else if (write_out(output, &err) < 0) {
+		status = cli_fail(&err);
+	}
+	sap_report_free(output->report);
+	sap_buf_clear(&output->buf);
+	return status;
+}
+
+/* ---- progress ------------------------------------------------------------------------------ */
+
+static bool shows_progress(const struct common *common)
+{
+	return !common->quiet && isatty(STDERR_FILENO);
+}
+
+void cli_progress(void *ctx, const struct sap_extract_progress *progress)
+{
+	if (shows_progress(ctx))
+		fprintf(stderr, "\r%llu files, %llu ELF objects ... ",
+			(unsigned long long)progress->files, (unsigned long long)progress->objects);
+}
+
+void cli_progress_end(const struct common *common)
+{
+	if (shows_progress(common))
+		fputs("\r\033[K", stderr);
+}

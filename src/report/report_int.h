@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Report, the private part.
+ *
+ *   report.c          life cycle, dispatch, what both formats ask of facts
+ *   scan_tty.c scan_tables.c            scan for people: the frame; its lists
+ *   scan_json.c object_json.c           scan for programs: the document; one ELF object
+ *   links_tty.c links_json.c            trees, counts
+ *   answers_tty.c answers_json.c        why, unneeded, census
+ *   reverse_tty.c                       the blast radius of a library
+ *   json.c tty.c utf8.h                 the writers
+ */
+#ifndef SAP_REPORT_REPORT_INT_H
+#define SAP_REPORT_REPORT_INT_H
+
+#include "report/json.h"
+#include "report/report.h"
+#include "report/tty.h"
+
+struct sap_report {
+	struct sap_report_options options;
+	struct sap_buf *out;
+	struct sap_tty tty;
+	/* The purls of all packages of some facts, made at the first question. */
+	const struct sap_facts *purl_facts;
+	struct sap_buf purls;
+	uint32_t *purl_ends; /* of package i: [i] where it begins, [i + 1] where it ends */
+};
+
+/* ---- report.c: facts ---------------------------------------------------------------------- */
+
+/* A package's purl; empty for SAP_NONE. Valid until facts change. */
+struct sap_str sap_report_purl(struct sap_report *report, const struct sap_facts *facts,
+			       uint32_t package);
+
+static inline struct sap_str sap_report_path(const struct sap_facts *facts, uint32_t object)
+{
+	return sap_facts_str(facts, facts->objects.v[object].path);
+}
+
+/* What people call an object: its soname, else its path. */
+struct sap_str sap_report_name(const struct sap_facts *facts, uint32_t object);
+
+/* Whether nothing of the target was left out: neither facts nor folders nor files. */
+bool sap_report_complete(const struct sap_facts *facts);
+/* Whether that diagnostic says that something was left out. */
+bool sap_report_is_loss(const struct sap_facts *facts, const struct sap_diagnostic *diagnostic);
+
+/* The path of the object that an edge comes from. */
+struct sap_str sap_report_from(const struct sap_facts *facts, const struct sap_closure *closure,
+			       uint32_t from);
+/* "required" ... of the dlopen note behind an edge; empty where there is none. */
+struct sap_str sap_report_priority(const struct sap_facts *facts,
+				   const struct sap_closure *closure,
+				   const struct sap_link_edge *edge);
+
+/* Edges of a closure in the order of one end: those with key k are
+ * order[first[k] .. first[k + 1]). Key 0 is the program (by from) or "not found" (by to),
+ * key k the library k - 1. */
+struct sap_edge_index {
+	uint32_t *first, *order;
+};
+
+/* False: out of memory (the output is marked as failed). */
+bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *closure, bool by_to,
+			 struct sap_edge_index *index);
+void sap_edge_index_clear(struct sap_edge_index *index);
+
+/* ---- report.c: JSON ----------------------------------------------------------------------- */
+
+/* Opens the document: {"sapper":{...} */
+void sap_report_json_begin(struct sap_report *report, struct sap_json *json, const char *schema);
+/* The key "target"; complete only with a whole one. */
+void sap_report_json_target(struct sap_json *json, const struct sap_facts *facts, int cpu_level,
+			    bool cpu_of_host);
+/* A list of texts; KEY_bytes beside it, one for each, where some are not UTF-8. */
+void sap_report_json_ids(struct sap_json *json, const char *key, const struct sap_facts *facts,
+			 const uint32_t *ids, uint32_t n);
+/* The package that owns an object: its purl or null. */
+void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
+			   const struct sap_facts *facts, uint32_t object);
+
+/* ---- report.c: text ------------------------------------------------------------------------ */
+
+/* "name version" of a package; "unowned" for SAP_NONE. As a cell, or appended to a buffer. */
+void sap_report_cell_package(struct sap_table *table, const struct sap_facts *facts,
+			     uint32_t package);
+void sap_report_put_package(const struct sap_tty *tty, const struct sap_facts *facts,
+			    uint32_t package);
+/* A section's heading, an empty line before it. */
+void sap_report_heading(const struct sap_tty *tty, enum sap_style style, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* "  and N more" where a list was cut. */
+void sap_report_more(const struct sap_tty *tty, size_t shown, size_t all);
+/* "x86-64-v3, this host's"; "base". */
+const char *sap_report_cpu(int cpu_level);
+
+/* ---- the formats ---------------------------------------------------------------------------- */
+
+void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view);
+void sap_object_json(struct sap_report *report, struct sap_json *json,
+		     const struct sap_facts *facts, uint32_t index);
+void sap_scan_tty(struct sap_report *report, const struct sap_scan_view *view);
+void sap_scan_tty_libraries(struct sap_report *report, const struct sap_scan_view *view);
+void sap_scan_tty_programs(struct sap_report *report, const struct sap_scan_view *view);
+void sap_scan_tty_missing(struct sap_report *report, const struct sap_scan_view *view);
+void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view *view,
+			  unsigned max);
+void sap_scan_tty_diagnostics(struct sap_report *report, const struct sap_scan_view *view);
+uint32_t sap_scan_count_unowned(const struct sap_facts *facts);
+
+void sap_links_json(struct sap_report *report, const struct sap_links_view *view);
+void sap_links_tty(struct sap_report *report, const struct sap_links_view *view);
+void sap_count_tty(struct sap_report *report, const struct sap_links_view *view);
+/* "program: problem", in red, for those that have one. */
+void sap_links_tty_problem(const struct sap_tty *tty, const struct sap_links_program *program);
+void sap_links_json_problems(struct sap_json *json, const struct sap_links_view *view);
+void sap_links_json_step(struct sap_json *json, const struct sap_links_view *view,
+			 const struct sap_closure *closure, uint32_t edge);
+
+void sap_why_json(struct sap_report *report, const struct sap_why_view *view);
+void sap_why_tty(struct sap_report *report, const struct sap_why_view *view);
+void sap_unneeded_json(struct sap_report *report, const struct sap_unneeded_view *view);
+void sap_unneeded_tty(struct sap_report *report, const struct sap_unneeded_view *view);
+void sap_reverse_json(struct sap_report *report, const struct sap_reverse_view *view);
+void sap_reverse_tty(struct sap_report *report, const struct sap_reverse_view *view);
+void sap_census_json(struct sap_report *report, const struct sap_census_view *view);
+void sap_census_tty(struct sap_report *report, const struct sap_census_view *view);
+
+#endif
