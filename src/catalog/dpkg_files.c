@@ -8,7 +8,8 @@
 
 enum { MD5_SIZE = 16, MD5_DIGITS = 32 };
 
-/* Whether a component that is empty, "." or ".." begins after the '/' at i. */
+/* Whether a component that is empty, "." or ".." follows the '/' at i. One that ends its line
+ * is not counted: it only marks a folder. */
 static bool odd_at(struct sap_span text, uint64_t i)
 {
 	uint64_t end = i + 1;
@@ -343,7 +344,7 @@ static int read_list(struct sap_dpkg_db *db, struct sap_str list, struct sap_err
 		if (rest.n > path.n && rest.p[path.n] == '/' && path.n &&
 		    memcmp(rest.p, path.p, path.n) == 0)
 			continue;
-		if (sap_str_is(path, "/.") || sap_str_is(path, "/"))
+		if (sap_str_is(path, "/.") || sap_str_ends(path, SAP_STR("/")))
 			continue;
 		if (path.n == 0 || path.p[0] != '/' || path.n > SAP_PATH_MAX ||
 		    (careful && !sap_relpath_ok(sap_str_skip(path, 1)))) {

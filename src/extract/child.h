@@ -37,7 +37,8 @@ int sap_child_send(struct sap_child *child, const struct sap_buf *request, struc
 int sap_child_receive(struct sap_child *child, const struct sap_extract_options *options,
 		      struct sap_err *err);
 
-/* Ends the process (it has no state worth saving) and collects it. end may be NULL. The progress page stays readable until sap_child_clear. */
+/* Ends the process (it has no state worth saving) and collects it. end may be NULL. The progress
+ * page stays readable until sap_child_clear. */
 void sap_child_stop(struct sap_child *child, struct sap_child_end *end);
 void sap_child_clear(struct sap_child *child);
 

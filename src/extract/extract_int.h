@@ -129,8 +129,7 @@ enum sap_tried {
 /* Opens name in the folder dirfd (whose canonical path is dir), and where it is ELF gives its
  * record. Diagnostics for what cannot be read. */
 int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str dir,
-		   const char *name, unsigned want, enum sap_tried *tried, uint64_t *size,
-		   struct sap_err *err);
+		   const char *name, unsigned want, enum sap_tried *tried, struct sap_err *err);
 
 /* The JSON of notes, by SQLite's JSON functions; opened when the first note comes. */
 struct sap_notes;

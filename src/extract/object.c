@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "extract/extract_int.h"
@@ -111,15 +110,6 @@ static int parse(struct sap_worker_thread *thread, const struct sap_input_file *
 	return r < 0 ? r : give(thread, &elf, want, err);
 }
 
-/* The first bytes of the file; fewer where it is shorter. */
-static int read_head(const struct sap_input_file *file, unsigned char *head, uint64_t *n,
-		     struct sap_err *err)
-{
-	const struct sap_reader reader = sap_input_file_reader(file);
-
-	return reader.read_at(&reader, 0, head, HEAD_BYTES, n, err);
-}
-
 static int open_failed(struct sap_worker_thread *thread, struct sap_str path,
 		       const struct sap_err *fault, enum sap_tried *tried, struct sap_err *err)
 {
@@ -136,58 +126,56 @@ static int open_failed(struct sap_worker_thread *thread, struct sap_str path,
 	return sap_sink_fault(&thread->encoder.sink, path, fault, err);
 }
 
-static int look(struct sap_worker_thread *thread, const struct sap_input_file *file,
-		struct sap_str dir, const char *name, unsigned want, enum sap_tried *tried,
-		struct sap_err *err)
+/* A file that says it is ELF. Takes fd over. */
+static int take_object(struct sap_worker_thread *thread, int *fd, struct sap_str path,
+		       struct sap_span head, unsigned want, struct sap_err *err)
 {
-	unsigned char head[HEAD_BYTES];
+	struct sap_input_file file;
 	struct sap_err fault = { 0 };
-	struct sap_str path;
-	uint64_t n = 0;
-	int r;
+	int r = sap_input_file_from_fd(*fd, &file, &fault);
 
-	*tried = SAP_TRIED_OTHER;
-	r = read_head(file, head, &n, &fault);
-	if (r == 0 && !sap_elf_magic(sap_span_of(head, n)))
-		return 0;
-	sap_arena_reset(&thread->arena);
-	if (!join(&thread->arena, dir, name, &path))
-		return sap_err_nomem(err);
 	if (r < 0) {
 		thread->stats.unreadable++;
 		return sap_sink_fault(&thread->encoder.sink, path, &fault, err);
 	}
+	sap_steal_fd(fd);
+	atomic_store(&thread->slot->reading, 1);
+	r = parse(thread, &file, path, head, want, err);
+	/* After a failure (out of memory) it stays set: the parent goes on without this file. */
+	if (r == 0)
+		atomic_store(&thread->slot->reading, 0);
+	sap_input_file_close(&file);
+	return r;
+}
+
+int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str dir,
+		   const char *name, unsigned want, enum sap_tried *tried, struct sap_err *err)
+{
+	unsigned char head[HEAD_BYTES];
+	struct sap_err fault = { 0 };
+	struct sap_reader reader;
+	struct sap_str path;
+	int sap_cleanup_fd fd = -1;
+	uint64_t n = 0;
+	int r = sap_input_name_open(dirfd, name, &fd, &fault);
+
+	*tried = SAP_TRIED_OTHER;
+	if (r == 0) {
+		reader = sap_reader_fd(fd, HEAD_BYTES);
+		r = reader.read_at(&reader, 0, head, sizeof(head), &n, &fault);
+	}
+	if (r == 0 && !sap_elf_magic(sap_span_of(head, n)))
+		return 0;
+	sap_arena_reset(&thread->arena);
+	if (r == SAP_ENOMEM || !join(&thread->arena, dir, name, &path))
+		return sap_err_nomem(err);
+	if (r < 0)
+		return open_failed(thread, path, &fault, tried, err);
 	*tried = SAP_TRIED_OBJECT;
 	thread->stats.objects++;
 	atomic_fetch_add_explicit(&thread->worker->progress->objects, 1, memory_order_relaxed);
 	if (sap_worker_skips(thread->worker, dir, name))
 		return 0;
 	sap_slot_text(thread->slot->name, sizeof(thread->slot->name), sap_str_of(name));
-	atomic_store(&thread->slot->reading, 1);
-	r = parse(thread, file, path, sap_span_of(head, n), want, err);
-	/* After a failure (out of memory) it stays set: the parent goes on without this file. */
-	if (r == 0)
-		atomic_store(&thread->slot->reading, 0);
-	return r;
-}
-
-int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str dir,
-		   const char *name, unsigned want, enum sap_tried *tried, uint64_t *size,
-		   struct sap_err *err)
-{
-	struct sap_input_file file;
-	struct sap_err fault = { 0 };
-	struct sap_str path;
-	int r = sap_input_file_open_at(dirfd, name, &file, &fault);
-
-	if (r < 0) {
-		sap_arena_reset(&thread->arena);
-		if (r == SAP_ENOMEM || !join(&thread->arena, dir, name, &path))
-			return sap_err_nomem(err);
-		return open_failed(thread, path, &fault, tried, err);
-	}
-	*size = file.size;
-	r = look(thread, &file, dir, name, want, tried, err);
-	sap_input_file_close(&file);
-	return r;
+	return take_object(thread, &fd, path, sap_span_of(head, n), want, err);
 }

@@ -98,12 +98,11 @@ static int try_file(struct asking *a, struct sap_str path, const struct folder *
 {
 	char canonical[SAP_PATH_MAX + 256];
 	enum sap_tried tried;
-	uint64_t size;
 	int n, r;
 
 	sap_slot_text(a->thread->slot->dir, sizeof(a->thread->slot->dir), folder->canonical);
 	r = sap_object_try(a->thread, folder->fd, folder->canonical, name,
-			   a->worker->request->head.want, &tried, &size, err);
+			   a->worker->request->head.want, &tried, err);
 	if (r < 0)
 		return r;
 	n = snprintf(canonical, sizeof(canonical), "%.*s%s%s", SAP_FMT(folder->canonical),

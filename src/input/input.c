@@ -266,23 +266,44 @@ int sap_input_file_open(struct sap_input *input, struct sap_str path, struct sap
 	return 0;
 }
 
-int sap_input_file_open_at(int dirfd, const char *name, struct sap_input_file *out,
-			   struct sap_err *err)
+int sap_input_name_open(int dirfd, const char *name, int *out, struct sap_err *err)
 {
-	struct stat st;
-	int sap_cleanup_fd fd = -1;
+	int fd;
 
 	if (strchr(name, '/') || strcmp(name, "..") == 0)
 		return sap_err_set(err, SAP_EUSAGE, "%s is no name of a file", name);
 	fd = openat(dirfd, name, SAP_INPUT_READ | O_NOFOLLOW);
 	if (fd < 0 && errno == ELOOP)
 		return sap_err_set(err, SAP_ECHANGED, "%s has become a symbolic link", name);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd < 0)
 		return sap_err_sys(err, errno, "cannot open %s", name);
-	if (!S_ISREG(st.st_mode))
-		return sap_err_set(err, SAP_EUNSUPPORTED, "%s is no regular file", name);
-	fill(out, sap_steal_fd(&fd), &st);
+	*out = fd;
 	return 0;
+}
+
+int sap_input_file_from_fd(int fd, struct sap_input_file *out, struct sap_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return sap_err_sys(err, errno, "cannot look at an open file");
+	if (!S_ISREG(st.st_mode))
+		return sap_err_set(err, SAP_EUNSUPPORTED, "no regular file");
+	fill(out, fd, &st);
+	return 0;
+}
+
+int sap_input_file_open_at(int dirfd, const char *name, struct sap_input_file *out,
+			   struct sap_err *err)
+{
+	int sap_cleanup_fd fd = -1;
+	int r = sap_input_name_open(dirfd, name, &fd, err);
+
+	if (r == 0)
+		r = sap_input_file_from_fd(fd, out, err);
+	if (r == 0)
+		sap_steal_fd(&fd);
+	return r;
 }
 
 void sap_input_file_close(struct sap_input_file *file)

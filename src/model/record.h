@@ -310,7 +310,7 @@ enum sap_setting_kind {
 	SAP_SET_PAM, /* key: service ("sshd"); value: module as written; extra: type (auth ...) */
 	SAP_SET_PAM_INCLUDE, /* key: service; value: the service included; extra: type or empty
 				(all) */
-	SAP_SET_CPU, /* of a host: key "x86-64", value its micro-architecture level */
+	SAP_SET_CPU,         /* of a host: key "x86-64", value its micro-architecture level */
 	SAP_SET_KINDS
 };
 

@@ -12,9 +12,9 @@ static void put_raw(struct sap_json *json, const char *lit, size_t n)
 
 /* What must be escaped below 0x80: the letter after the backslash, 'u' for \u00XX. */
 static const char escapes[128] = {
-	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n',	  'u',	       'f',   'r', 'u', 'u',
-	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',	  'u',	       'u',   'u', 'u', 'u',
-	[0x22] = '"', [0x5c] = '\\', [0x7f] = 'u',
+	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b',          't',           'n',          'u',
+	'f', 'r', 'u', 'u', 'u', 'u', 'u', 'u', 'u',          'u',           'u',          'u',
+	'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', [0x22] = '"', [0x5c] = '\\', [0x7f] = 'u',
 };
 
 static bool plain(unsigned char c)

@@ -20,12 +20,6 @@ static const char *type_name(uint16_t type)
 	}
 }
 
-static void put_list(struct sap_json *json, const char *key, const struct sap_facts *facts,
-		     struct sap_range range)
-{
-	sap_report_json_ids(json, key, facts, facts->ids.v + range.at, range.n);
-}
-
 static void put_identity(struct sap_json *json, const struct sap_facts *facts,
 			 const struct sap_object *o)
 {
@@ -59,33 +53,34 @@ static void put_hardening(struct sap_json *json, const struct sap_object *o)
 	sap_json_bool(json, "nodeflib", o->flags & SAP_OBJ_NODEFLIB);
 }
 
+static uint32_t version_at(const void *ctx, uint32_t i)
+{
+	return ((const struct sap_verneed *)ctx)[i].version;
+}
+
+static uint32_t weak_at(const void *ctx, uint32_t i)
+{
+	const struct sap_verneed *v = (const struct sap_verneed *)ctx + i;
+
+	return v->weak ? v->version : SAP_NONE;
+}
+
 /* Versions needed, grouped by file: those of one file stand together in the object. */
 static void put_version_needs(struct sap_json *json, const struct sap_facts *facts,
 			      struct sap_range range)
 {
-	const struct sap_verneed *v = facts->verneeds.v + range.at;
-
 	sap_json_list(json, "version_needs");
-	for (uint32_t i = 0, end; i < range.n; i = end) {
+	for (uint32_t i = 0, n; i < range.n; i += n) {
+		const struct sap_verneed *v = &facts->verneeds.v[range.at + i];
 		bool weak = false;
 
-		for (end = i; end < range.n && v[end].file == v[i].file; end++)
-			weak = weak || v[end].weak;
+		for (n = 0; i + n < range.n && v[n].file == v->file; n++)
+			weak = weak || v[n].weak;
 		sap_json_object(json, NULL);
-		sap_json_text(json, "file", sap_facts_str(facts, v[i].file));
-		sap_json_list(json, "versions");
-		for (uint32_t j = i; j < end; j++)
-			sap_json_str(json, NULL, sap_facts_str(facts, v[j].version));
-		sap_json_close(json);
-		if (weak) {
-			sap_json_list(json, "weak");
-			for (uint32_t j = i; j < end; j++) {
-				if (v[j].weak)
-					sap_json_str(json, NULL,
-						     sap_facts_str(facts, v[j].version));
-			}
-			sap_json_close(json);
-		}
+		sap_json_text(json, "file", sap_facts_str(facts, v->file));
+		sap_report_json_each(json, "versions", facts, n, version_at, v);
+		if (weak)
+			sap_report_json_each(json, "weak", facts, n, weak_at, v);
 		sap_json_close(json);
 	}
 	sap_json_close(json);
@@ -108,8 +103,8 @@ static void put_symbols(struct sap_json *json, const struct sap_facts *facts,
 	if (read || o->n_constructors)
 		sap_json_u64(json, "constructors", o->n_constructors);
 	if (read) {
-		put_list(json, "uses", facts, o->uses);
-		put_list(json, "dlopen_strings", facts, o->dlopen_strings);
+		sap_report_json_ids(json, "uses", facts, o->uses);
+		sap_report_json_ids(json, "dlopen_strings", facts, o->dlopen_strings);
 	}
 }
 
@@ -118,14 +113,13 @@ static void put_notes(struct sap_json *json, const struct sap_facts *facts,
 {
 	sap_json_list(json, "dlopen_notes");
 	for (uint32_t i = 0; i < o->dlopen_notes.n; i++) {
-		const struct sap_dlopen_note *note =
-			&facts->dlopen_notes.v[o->dlopen_notes.at + i];
+		const struct sap_dlopen_note *note = &facts->dlopen_notes.v[o->dlopen_notes.at + i];
 
 		sap_json_object(json, NULL);
 		sap_json_text(json, "feature", sap_facts_str(facts, note->feature));
 		sap_json_text(json, "description", sap_facts_str(facts, note->description));
 		sap_json_text(json, "priority", sap_facts_str(facts, note->priority));
-		put_list(json, "sonames", facts, note->sonames);
+		sap_report_json_ids(json, "sonames", facts, note->sonames);
 		sap_json_close(json);
 	}
 	sap_json_close(json);
@@ -138,14 +132,10 @@ static void put_package_note(struct sap_json *json, const struct sap_facts *fact
 		const char *key;
 		uint32_t id;
 	} texts[] = {
-		{ "type", note->type },
-		{ "name", note->name },
-		{ "version", note->version },
-		{ "arch", note->arch },
-		{ "os", note->os },
-		{ "os_version", note->os_version },
-		{ "cpe", note->cpe },
-		{ "debug_info_url", note->debug_info_url },
+		{ "type", note->type },       { "name", note->name },
+		{ "version", note->version }, { "arch", note->arch },
+		{ "os", note->os },           { "os_version", note->os_version },
+		{ "cpe", note->cpe },         { "debug_info_url", note->debug_info_url },
 	};
 
 	if (!note->name && !note->type)
@@ -162,14 +152,14 @@ static void put_loading(struct sap_json *json, const struct sap_facts *facts,
 {
 	sap_json_text(json, "soname", sap_facts_str(facts, o->soname));
 	sap_json_text(json, "interpreter", sap_facts_str(facts, o->interp));
-	put_list(json, "needed", facts, o->needed);
+	sap_report_json_ids(json, "needed", facts, o->needed);
 	sap_json_text(json, "rpath", sap_facts_str(facts, o->rpath));
 	sap_json_text(json, "runpath", sap_facts_str(facts, o->runpath));
-	put_list(json, "filters", facts, o->filters);
-	put_list(json, "auxiliaries", facts, o->auxiliaries);
+	sap_report_json_ids(json, "filters", facts, o->filters);
+	sap_report_json_ids(json, "auxiliaries", facts, o->auxiliaries);
 	put_hardening(json, o);
 	put_version_needs(json, facts, o->verneeds);
-	put_list(json, "version_definitions", facts, o->verdefs);
+	sap_report_json_ids(json, "version_definitions", facts, o->verdefs);
 	put_symbols(json, facts, o);
 	sap_json_u64(json, "mapped_bytes", o->mapped_bytes);
 	sap_json_u64(json, "code_bytes", o->code_bytes);

@@ -29,15 +29,14 @@ void sap_report_free(struct sap_report *report)
 	free(report);
 }
 
-#define DISPATCH(name)                                                             \
-	void sap_report_##name(struct sap_report *report,                          \
-			       const struct sap_##name##_view *view)               \
-	{                                                                          \
-		report->purl_facts = NULL;                                         \
-		if (report->options.format == SAP_FORMAT_JSON)                     \
-			sap_##name##_json(report, view);                           \
-		else                                                               \
-			sap_##name##_tty(report, view);                            \
+#define DISPATCH(name)                                                                          \
+	void sap_report_##name(struct sap_report *report, const struct sap_##name##_view *view) \
+	{                                                                                       \
+		report->purl_facts = NULL;                                                      \
+		if (report->options.format == SAP_FORMAT_JSON)                                  \
+			sap_##name##_json(report, view);                                        \
+		else                                                                            \
+			sap_##name##_tty(report, view);                                         \
 	}
 
 DISPATCH(scan)
@@ -142,23 +141,21 @@ static bool note_names(const struct sap_facts *facts, const struct sap_dlopen_no
 	return false;
 }
 
-struct sap_str sap_report_priority(const struct sap_facts *facts,
-				   const struct sap_closure *closure,
+struct sap_str sap_report_priority(const struct sap_facts *facts, const struct sap_closure *closure,
 				   const struct sap_link_edge *edge)
 {
-	uint32_t object = edge->from == SAP_LINK_PROGRAM ? closure->program :
-							   closure->libs.v[edge->from].object;
+	uint32_t object = edge->from == SAP_LINK_PROGRAM ? closure->program
+							 : closure->libs.v[edge->from].object;
 	const struct sap_object *o = &facts->objects.v[object];
 
 	if (edge->kind != SAP_EDGE_DLOPEN_NOTE)
 		return (struct sap_str){ 0 };
 	for (uint32_t i = 0; i < o->dlopen_notes.n; i++) {
-		const struct sap_dlopen_note *note =
-			&facts->dlopen_notes.v[o->dlopen_notes.at + i];
+		const struct sap_dlopen_note *note = &facts->dlopen_notes.v[o->dlopen_notes.at + i];
 
 		if (note->feature == edge->via && note_names(facts, note, edge->name))
-			return note->priority ? sap_facts_str(facts, note->priority) :
-						SAP_STR("recommended");
+			return note->priority ? sap_facts_str(facts, note->priority)
+					      : SAP_STR("recommended");
 	}
 	return (struct sap_str){ 0 };
 }
@@ -228,23 +225,40 @@ void sap_report_json_target(struct sap_json *json, const struct sap_facts *facts
 	sap_json_close(json);
 }
 
-void sap_report_json_ids(struct sap_json *json, const char *key, const struct sap_facts *facts,
-			 const uint32_t *ids, uint32_t n)
+void sap_report_json_each(struct sap_json *json, const char *key, const struct sap_facts *facts,
+			  uint32_t n, uint32_t (*at)(const void *ctx, uint32_t i), const void *ctx)
 {
 	char bytes[64];
 	bool valid = true;
+	uint32_t id;
 
 	sap_json_list(json, key);
-	for (uint32_t i = 0; i < n; i++)
-		valid = sap_json_str(json, NULL, sap_facts_str(facts, ids[i])) && valid;
+	for (uint32_t i = 0; i < n; i++) {
+		if ((id = at(ctx, i)) != SAP_NONE)
+			valid = sap_json_str(json, NULL, sap_facts_str(facts, id)) && valid;
+	}
 	sap_json_close(json);
 	if (valid)
 		return;
 	snprintf(bytes, sizeof(bytes), "%s_bytes", key);
 	sap_json_list(json, bytes);
-	for (uint32_t i = 0; i < n; i++)
-		sap_json_hex(json, NULL, sap_facts_str(facts, ids[i]));
+	for (uint32_t i = 0; i < n; i++) {
+		if ((id = at(ctx, i)) != SAP_NONE)
+			sap_json_hex(json, NULL, sap_facts_str(facts, id));
+	}
 	sap_json_close(json);
+}
+
+static uint32_t plain_id(const void *ctx, uint32_t i)
+{
+	return ((const uint32_t *)ctx)[i];
+}
+
+void sap_report_json_ids(struct sap_json *json, const char *key, const struct sap_facts *facts,
+			 struct sap_range range)
+{
+	sap_report_json_each(json, key, facts, range.n, plain_id,
+			     range.n ? &facts->ids.v[range.at] : NULL);
 }
 
 void sap_report_json_owner(struct sap_report *report, struct sap_json *json,

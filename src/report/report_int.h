@@ -50,8 +50,7 @@ bool sap_report_is_loss(const struct sap_facts *facts, const struct sap_diagnost
 struct sap_str sap_report_from(const struct sap_facts *facts, const struct sap_closure *closure,
 			       uint32_t from);
 /* "required" ... of the dlopen note behind an edge; empty where there is none. */
-struct sap_str sap_report_priority(const struct sap_facts *facts,
-				   const struct sap_closure *closure,
+struct sap_str sap_report_priority(const struct sap_facts *facts, const struct sap_closure *closure,
 				   const struct sap_link_edge *edge);
 
 /* Edges of a closure in the order of one end: those with key k are
@@ -73,9 +72,13 @@ void sap_report_json_begin(struct sap_report *report, struct sap_json *json, con
 /* The key "target"; complete only with a whole one. */
 void sap_report_json_target(struct sap_json *json, const struct sap_facts *facts, int cpu_level,
 			    bool cpu_of_host);
-/* A list of texts; KEY_bytes beside it, one for each, where some are not UTF-8. */
+/* A list of texts; KEY_bytes beside it, one for each, where some are not UTF-8. at gives the
+ * pool id of candidate i, 0 to n - 1, or SAP_NONE to leave it out. */
+void sap_report_json_each(struct sap_json *json, const char *key, const struct sap_facts *facts,
+			  uint32_t n, uint32_t (*at)(const void *ctx, uint32_t i), const void *ctx);
+/* The same for a range of facts->ids. */
 void sap_report_json_ids(struct sap_json *json, const char *key, const struct sap_facts *facts,
-			 const uint32_t *ids, uint32_t n);
+			 struct sap_range range);
 /* The package that owns an object: its purl or null. */
 void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 			   const struct sap_facts *facts, uint32_t object);
@@ -115,6 +118,10 @@ void sap_count_tty(struct sap_report *report, const struct sap_links_view *view)
 /* "program: problem", in red, for those that have one. */
 void sap_links_tty_problem(const struct sap_tty *tty, const struct sap_links_program *program);
 void sap_links_json_problems(struct sap_json *json, const struct sap_links_view *view);
+/* The keys "program", "asked" (where it differs) and "package". */
+void sap_links_json_program(struct sap_report *report, struct sap_json *json,
+			    const struct sap_links_view *view,
+			    const struct sap_links_program *program);
 void sap_links_json_step(struct sap_json *json, const struct sap_links_view *view,
 			 const struct sap_closure *closure, uint32_t edge);
 

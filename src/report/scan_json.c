@@ -116,6 +116,27 @@ static void put_time(struct sap_json *json, const char *key, int64_t seconds)
 		sap_json_name(json, key, text);
 }
 
+struct relation_list {
+	const struct sap_relation *v;
+	uint32_t kind;
+};
+
+static uint32_t relation_at(const void *ctx, uint32_t i)
+{
+	const struct relation_list *list = ctx;
+
+	return list->v[i].kind == list->kind ? list->v[i].text : SAP_NONE;
+}
+
+static bool has_kind(const struct sap_relation *v, uint32_t n, uint32_t kind)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (v[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
 static void put_relations(struct sap_json *json, const struct sap_facts *facts,
 			  struct sap_range range)
 {
@@ -124,24 +145,16 @@ static void put_relations(struct sap_json *json, const struct sap_facts *facts,
 		[SAP_REL_RECOMMENDS] = "recommends", [SAP_REL_SUGGESTS] = "suggests",
 		[SAP_REL_PROVIDES] = "provides",     [SAP_REL_CONFLICTS] = "conflicts",
 	};
-	const struct sap_relation *r = facts->relations.v + range.at;
+	struct relation_list list;
 
 	if (range.n == 0)
 		return;
+	list.v = &facts->relations.v[range.at];
 	sap_json_object(json, "relations");
 	for (uint32_t kind = SAP_REL_DEPENDS; kind < SAP_REL_KINDS; kind++) {
-		bool any = false;
-
-		for (uint32_t i = 0; i < range.n; i++) {
-			if (r[i].kind != kind)
-				continue;
-			if (!any)
-				sap_json_list(json, keys[kind]);
-			any = true;
-			sap_json_str(json, NULL, sap_facts_str(facts, r[i].text));
-		}
-		if (any)
-			sap_json_close(json);
+		list.kind = kind;
+		if (has_kind(list.v, range.n, kind))
+			sap_report_json_each(json, keys[kind], facts, range.n, relation_at, &list);
 	}
 	sap_json_close(json);
 }
@@ -233,32 +246,17 @@ static void put_services(struct sap_json *json, const struct sap_facts *facts)
 		sap_json_text(json, "path", sap_facts_str(facts, s->path));
 		sap_json_text(json, "user", sap_facts_str(facts, s->user));
 		put_tristate(json, "enabled", s->enabled);
-		sap_report_json_ids(json, "programs", facts, facts->ids.v + s->programs.at,
-				    s->programs.n);
+		sap_report_json_ids(json, "programs", facts, s->programs);
 		sap_json_close(json);
 	}
 	sap_json_close(json);
 }
 
-/* The paths of objects that nobody owns; in hex as well where some are not UTF-8. */
-static void put_unowned(struct sap_json *json, const struct sap_facts *facts)
+static uint32_t unowned_at(const void *ctx, uint32_t i)
 {
-	bool valid = true;
+	const struct sap_object *o = (const struct sap_object *)ctx + i;
 
-	sap_json_list(json, "unowned");
-	for (uint32_t i = 0; i < facts->objects.n; i++) {
-		if (facts->objects.v[i].package == SAP_NONE)
-			valid = sap_json_str(json, NULL, sap_report_path(facts, i)) && valid;
-	}
-	sap_json_close(json);
-	if (valid)
-		return;
-	sap_json_list(json, "unowned_bytes");
-	for (uint32_t i = 0; i < facts->objects.n; i++) {
-		if (facts->objects.v[i].package == SAP_NONE)
-			sap_json_hex(json, NULL, sap_report_path(facts, i));
-	}
-	sap_json_close(json);
+	return o->package == SAP_NONE ? o->path : SAP_NONE;
 }
 
 static void put_diagnostics(struct sap_json *json, const struct sap_facts *facts)
@@ -282,7 +280,7 @@ static void put_file(struct sap_report *report, struct sap_json *json,
 		     const struct sap_facts *facts, const struct sap_file *file)
 {
 	static const char *const algorithms[SAP_DIGEST_KINDS] = {
-		[SAP_DIGEST_MD5] = "md5",	[SAP_DIGEST_SHA1] = "sha1",
+		[SAP_DIGEST_MD5] = "md5",       [SAP_DIGEST_SHA1] = "sha1",
 		[SAP_DIGEST_SHA224] = "sha224", [SAP_DIGEST_SHA256] = "sha256",
 		[SAP_DIGEST_SHA384] = "sha384", [SAP_DIGEST_SHA512] = "sha512",
 	};
@@ -321,7 +319,8 @@ void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view)
 	put_programs(&json, view);
 	put_libraries(report, &json, view);
 	put_services(&json, facts);
-	put_unowned(&json, facts);
+	sap_report_json_each(&json, "unowned", facts, (uint32_t)facts->objects.n, unowned_at,
+			     facts->objects.v);
 	put_diagnostics(&json, facts);
 	if (view->with_files) {
 		sap_json_list(&json, "files");

@@ -92,8 +92,8 @@ void sap_tty_shorten(struct sap_buf *out, struct sap_str escaped, unsigned width
 
 void sap_tty_begin(const struct sap_tty *tty, enum sap_style style)
 {
-	static const char *const codes[SAP_STYLES] = { "",	     "\033[1m", "\033[31m",
-						       "\033[33m", "\033[2m" };
+	static const char *const codes[SAP_STYLES] = { "", "\033[1m", "\033[31m", "\033[33m",
+						       "\033[2m" };
 
 	if (tty->color)
 		sap_buf_puts(tty->out, sap_str_of(codes[style]));

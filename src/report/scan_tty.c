@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/machine.h"
+#include "report/report_int.h"
+
+enum { MACHINES_SHOWN = 4, UNOWNED_SHOWN = 10, UNOWNED_SHOWN_CROWDED = 5 };
+
+/* ---- the first lines -------------------------------------------------------------------------- */
+
+struct machine_count {
+	const char *name;
+	uint32_t n;
+};
+
+/* Machines of programs and shared objects, the most frequent first. */
+static unsigned count_machines(const struct sap_facts *facts, struct machine_count *v, unsigned max)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < facts->objects.n; i++) {
+		const struct sap_object *o = &facts->objects.v[i];
+		const char *name = sap_machine_name(o->machine);
+		unsigned at = 0;
+
+		if (o->type != 2 && o->type != 3)
+			continue;
+		while (at < n && v[at].name != name)
+			at++;
+		if (at == max)
+			continue;
+		if (at == n)
+			v[n++] = (struct machine_count){ name, 0 };
+		v[at].n++;
+		for (; at && v[at].n > v[at - 1].n; at--) {
+			struct machine_count swap = v[at];
+
+			v[at] = v[at - 1];
+			v[at - 1] = swap;
+		}
+	}
+	return n;
+}
+
+static bool contains(struct sap_str text, struct sap_str part)
+{
+	return part.n == 0 || (text.n && memmem(text.p, text.n, part.p, part.n));
+}
+
+static void put_title(const struct sap_tty *tty, const struct sap_facts *facts)
+{
+	struct sap_str name = sap_facts_str(facts, facts->os.pretty_name);
+	struct sap_str release = sap_facts_str(facts, facts->os.point_release);
+
+	if (name.n == 0)
+		name = sap_facts_str(facts, facts->os.name);
+	if (name.n == 0)
+		name = sap_facts_str(facts, facts->os.id);
+	if (!facts->has_os || name.n == 0)
+		name = SAP_STR("Unknown system (no os-release)");
+	sap_tty_text(tty, SAP_BOLD, name);
+	if (!contains(name, release)) {
+		sap_buf_puts(tty->out, SAP_STR(", "));
+		sap_tty_text(tty, SAP_BOLD, release);
+	}
+}
+
+static void put_header(const struct sap_tty *tty, const struct sap_facts *facts)
+{
+	struct machine_count machines[16];
+	unsigned n = count_machines(facts, machines, 16);
+
+	put_title(tty, facts);
+	sap_buf_puts(tty->out, SAP_STR("   "));
+	sap_tty_text(tty, SAP_PLAIN, sap_facts_str(facts, facts->target));
+	sap_buf_puts(tty->out, SAP_STR("  "));
+	for (unsigned i = 0; i < n && i < MACHINES_SHOWN; i++) {
+		sap_buf_puts(tty->out, i ? SAP_STR(", ") : SAP_STR(" "));
+		sap_buf_puts(tty->out, sap_str_of(machines[i].name));
+		if (n > 1)
+			sap_buf_printf(tty->out, " (%u)", machines[i].n);
+	}
+	if (n > MACHINES_SHOWN)
+		sap_buf_puts(tty->out, SAP_STR(", ..."));
+	sap_buf_putc(tty->out, '\n');
+}
+
+/* Why this is not the whole picture, before everything else. */
+static void put_incomplete(const struct sap_tty *tty, const struct sap_facts *facts)
+{
+	const struct sap_rec_stats *stats = &facts->stats;
+	size_t losses = 0;
+
+	if (sap_report_complete(facts))
+		return;
+	for (size_t i = 0; i < facts->diagnostics.n; i++)
+		losses += sap_report_is_loss(facts, &facts->diagnostics.v[i]);
+	if (facts->truncated)
+		sap_tty_line(tty, SAP_RED, "INCOMPLETE: the facts stop before their end");
+	if (stats->unreadable)
+		sap_tty_line(tty, SAP_RED,
+			     "INCOMPLETE: %llu file%s or folder%s could not be read",
+			     (unsigned long long)stats->unreadable,
+			     stats->unreadable == 1 ? "" : "s", stats->unreadable == 1 ? "" : "s");
+	else if (losses)
+		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %zu thing%s could not be told, see below",
+			     losses, losses == 1 ? "" : "s");
+	if (facts->diagnostics_dropped)
+		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %llu further remarks were dropped",
+			     (unsigned long long)facts->diagnostics_dropped);
+}
+
+/* ---- counts -------------------------------------------------------------------------------------- */
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static void put_package_types(struct sap_buf *out, const struct sap_facts *facts)
+{
+	const char *mark = " (";
+
+	for (unsigned type = 1; type < SAP_PACKAGE_TYPES; type++) {
+		size_t i = 0;
+
+		while (i < facts->packages.n && facts->packages.v[i].type != type)
+			i++;
+		if (i == facts->packages.n)
+			continue;
+		sap_buf_printf(out, "%s%s", mark, sap_package_type_name(type));
+		mark = ", ";
+	}
+	if (facts->packages.n)
+		sap_buf_putc(out, ')');
+}
+
+static bool has_x86_64(const struct sap_facts *facts)
+{
+	for (size_t i = 0; i < facts->objects.n; i++) {
+		if (facts->objects.v[i].machine == 62)
+			return true;
+	}
+	return false;
+}
+
+static void put_counts(struct sap_report *report, const struct sap_scan_view *view)
+{
+	const struct sap_facts *facts = view->facts;
+	const struct sap_radius *radius = view->radius;
+	struct sap_buf *out = report->out;
+	uint32_t enabled = 0;
+
+	for (size_t i = 0; i < facts->services.n; i++)
+		enabled += facts->services.v[i].enabled == SAP_YES;
+	sap_buf_printf(out, "%zu package%s", facts->packages.n, plural(facts->packages.n));
+	put_package_types(out, facts);
+	sap_buf_printf(out, ", %zu ELF object%s, %u program%s (%u dynamic, %u static)\n",
+		       facts->objects.n, plural(facts->objects.n), radius->n_programs,
+		       plural(radius->n_programs), radius->n_dynamic,
+		       radius->n_programs - radius->n_dynamic);
+	sap_buf_printf(out, "%zu service%s (%u enabled), %llu file%s in %llu folder%s\n",
+		       facts->services.n, plural(facts->services.n), enabled,
+		       (unsigned long long)facts->stats.files, plural(facts->stats.files),
+		       (unsigned long long)facts->stats.dirs, plural(facts->stats.dirs));
+	if (has_x86_64(facts))
+		sap_tty_line(&report->tty, SAP_DIM, "libraries as a CPU of level %s loads them%s",
+			     sap_report_cpu(view->cpu_level),
+			     view->cpu_of_host ? " (this machine's)" : "");
+}
+
+void sap_scan_tty(struct sap_report *report, const struct sap_scan_view *view)
+{
+	const struct sap_facts *facts = view->facts;
+	bool crowded = view->radius->n_missing && facts->diagnostics.n;
+
+	put_header(&report->tty, facts);
+	put_incomplete(&report->tty, facts);
+	put_counts(report, view);
+	sap_scan_tty_missing(report, view);
+	sap_scan_tty_libraries(report, view);
+	sap_scan_tty_programs(report, view);
+	sap_scan_tty_unowned(report, view, crowded ? UNOWNED_SHOWN_CROWDED : UNOWNED_SHOWN);
+	sap_scan_tty_diagnostics(report, view);
+}
