@@ -334,7 +334,7 @@ int asked_all_programs(const struct asked *a, struct sap_links_program **out, ui
 	for (uint32_t i = 0; i < a->facts->objects.n; i++) {
 		const struct sap_object *o = &a->facts->objects.v[i];
 
-		if (!sap_object_is_program(o))
+		if (!sap_object_is_program(a->facts, o))
 			continue;
 		/* Texts of a pool are terminated. */
 		v[(*n)++] = (struct sap_links_program){ .asked = sap_facts_str(a->facts, o->path).p,

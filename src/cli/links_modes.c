@@ -33,7 +33,7 @@ static int find_libraries(struct reverse *rev, struct sap_err *err)
 		uint32_t *at;
 
 		if (!asked_matches(facts, i, rev->library) ||
-		    sap_object_is_program(&facts->objects.v[i]))
+		    sap_object_is_program(facts, &facts->objects.v[i]))
 			continue;
 		at = SAP_VEC_PUSH(&rev->libraries, SAP_OBJECTS_MAX);
 		if (!at)
@@ -101,7 +101,8 @@ static int add_entry(struct reverse *rev, uint32_t object, struct sap_err *err)
 	if (!entry)
 		return sap_err_nomem(err);
 	entry->object = object;
-	entry->is_program = sap_object_is_program(&rev->asked.facts->objects.v[object]);
+	entry->is_program =
+		sap_object_is_program(rev->asked.facts, &rev->asked.facts->objects.v[object]);
 	entry->strict = rev->closure.libs.v[lib].strict;
 	return add_chain(rev, lib, &entry->chain, err);
 }

@@ -304,6 +304,7 @@ static int each_rodata(struct sap_elf_ctx *c, uint64_t max, piece_fn fn, void *c
 int sap_elf_read_dlopen_strings(struct sap_elf_ctx *c)
 {
 	struct names names = { 0 };
+	const uint32_t damaged = c->out->rec.flags & SAP_OBJ_DAMAGED;
 	int r = each_rodata(c, SAP_ELF_RODATA_MAX, scan_names, &names);
 
 	if (r == SAP_ELIMIT)
@@ -317,6 +318,8 @@ int sap_elf_read_dlopen_strings(struct sap_elf_ctx *c)
 				  SAP_ELF_STRINGS_MAX);
 	if (r < 0)
 		return r;
+	/* A search that had to stop says nothing against the object. */
+	c->out->rec.flags = (c->out->rec.flags & ~(uint32_t)SAP_OBJ_DAMAGED) | damaged;
 	c->out->rec.dlopen_strings = (struct sap_strs){ names.v, names.n };
 	return 0;
 }

@@ -38,7 +38,7 @@ static int count_programs(const struct sap_facts *facts, struct sap_link *link,
 	for (uint32_t i = 0; r == 0 && i < radius->n_objects; i++) {
 		struct sap_radius_object *o = &radius->objects[i];
 
-		if (!sap_object_is_program(&facts->objects.v[i]))
+		if (!sap_object_is_program(facts, &facts->objects.v[i]))
 			continue;
 		r = sap_link_closure(link, i, &closure, err);
 		if (r < 0)

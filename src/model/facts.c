@@ -697,7 +697,15 @@ uint32_t sap_facts_object(const struct sap_facts *facts, struct sap_str path)
 	return SAP_NONE;
 }
 
-bool sap_object_is_program(const struct sap_object *object)
+/* libc.so.6 and some others can be started, to print their version; they are libraries. */
+static bool has_library_name(struct sap_str path)
+{
+	struct sap_str base = sap_path_base(path);
+
+	return base.n && memmem(base.p, base.n, ".so", 3) != NULL;
+}
+
+bool sap_object_is_program(const struct sap_facts *facts, const struct sap_object *object)
 {
 	enum { ET_EXEC = 2, ET_DYN = 3 };
 
@@ -705,5 +713,6 @@ bool sap_object_is_program(const struct sap_object *object)
 		return false;
 	if (object->type == ET_EXEC)
 		return true;
-	return object->type == ET_DYN && (object->flags & (SAP_OBJ_PIE | SAP_OBJ_STATIC)) != 0;
+	return object->type == ET_DYN && (object->flags & (SAP_OBJ_PIE | SAP_OBJ_STATIC)) != 0 &&
+	       !(object->soname && has_library_name(sap_facts_str(facts, object->path)));
 }

@@ -204,7 +204,8 @@ static inline struct sap_str sap_facts_str(const struct sap_facts *facts, uint32
 uint32_t sap_facts_object(const struct sap_facts *facts, struct sap_str path);
 
 /* A program: an executable file that the kernel would start. ET_EXEC, or ET_DYN with an
- * interpreter or DF_1_PIE, with an execute bit; not a dynamic loader. */
-bool sap_object_is_program(const struct sap_object *object);
+ * interpreter or DF_1_PIE, with an execute bit; not a dynamic loader, nor a library that can be
+ * started as well (one with a soname and ".so" in its file name: libc.so.6). */
+bool sap_object_is_program(const struct sap_facts *facts, const struct sap_object *object);
 
 #endif
