@@ -289,7 +289,8 @@ static int fill_row(struct census_target *t, struct sap_census_row *row, struct 
 		row->program = sap_facts_str(facts, o->path);
 		row->libraries = t->closure.n_strict;
 		row->direct = t->closure.n_direct;
-		row->missing = (uint32_t)t->closure.missing.n;
+		for (size_t i = 0; i < t->closure.missing.n; i++)
+			row->missing += !t->closure.edges.v[t->closure.missing.v[i].edge].optional;
 		row->code_bytes = o->code_bytes;
 		count_owners(facts, &t->closure, seen, row);
 		count_beyond(&t->closure, guess, row);

@@ -152,7 +152,9 @@ int cli_output_close(struct output *output)
 		cli_say("out of memory while the answer was written");
 		status = STATUS_FAILURE;
 	} else if (write_out(output, &err) < 0) {
-		status = cli_fail(&err);
+		/* The reader of a pipe has seen enough: nothing to complain about. */
+		status = err.sys_errno == EPIPE && !output->common->output ? STATUS_OK
+									   : cli_fail(&err);
 	}
 	sap_report_free(output->report);
 	sap_buf_clear(&output->buf);

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 
 #include "base/limits.h"
+#include "base/pool.h"
+#include "base/vec.h"
 #include "elf/elf.h"
 #include "extract/extract.h"
 #include "input/input.h"
@@ -118,6 +120,28 @@ int sap_walk(struct sap_worker *worker, struct sap_worker_thread *own, unsigned 
 /* Looks up the request's paths. */
 int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, unsigned threads,
 		     struct sap_err *err);
+
+/* ---- folders, resolved once ------------------------------------------------------------- */
+
+struct sap_folder {
+	struct sap_str canonical; /* absent: there is no such folder */
+	int fd;			  /* -1: not open */
+};
+
+/* Many paths share a few folders: each is resolved once, and opened if that is wanted. One
+ * thread's own. */
+struct sap_folders {
+	struct sap_input *input;
+	bool open;
+	struct sap_pool *names;
+	struct sap_arena arena;
+	SAP_VEC(struct sap_folder) list;
+};
+
+void sap_folders_init(struct sap_folders *folders, struct sap_input *input, bool open);
+void sap_folders_clear(struct sap_folders *folders);
+/* Valid until the next get. NULL: out of memory. */
+const struct sap_folder *sap_folders_get(struct sap_folders *folders, struct sap_str dir);
 
 enum sap_tried {
 	SAP_TRIED_OBJECT,  /* a record of it (or a diagnostic about it) has been given */

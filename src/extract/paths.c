@@ -17,62 +17,16 @@
 #include "base/vec.h"
 #include "extract/extract_int.h"
 
-struct folder {
-	int fd; /* -1: not there */
-	struct sap_str canonical;
-};
-
 /* One thread's work. */
 struct asking {
 	struct sap_worker *worker;
 	struct sap_worker_thread *thread;
-	struct sap_pool *names;         /* folders as they were asked for */
-	SAP_VEC(struct folder) folders; /* by names id - 1 */
-	struct sap_arena arena;         /* their canonical paths */
-	struct sap_arena scratch;       /* of one question */
+	struct sap_folders folders;
+	struct sap_arena scratch; /* of one question */
 	atomic_uint *next;
 };
 
-enum { BATCH = 16, FOLDERS_MAX = 128 };
-
-static void forget_folders(struct asking *a)
-{
-	for (size_t i = 0; i < a->folders.n; i++)
-		sap_close_fd(&a->folders.v[i].fd);
-	sap_vec_clear(&a->folders);
-	sap_pool_free(a->names);
-	a->names = NULL;
-	sap_arena_reset(&a->arena);
-}
-
-/* The folder that dir leads to; NULL: out of memory. Bounded, since descriptors are. */
-static const struct folder *folder_of(struct asking *a, struct sap_str dir)
-{
-	struct sap_err fault;
-	struct folder *folder;
-	uint32_t id;
-
-	if (a->folders.n >= FOLDERS_MAX)
-		forget_folders(a);
-	if (!a->names)
-		a->names = sap_pool_new();
-	if (!a->names)
-		return NULL;
-	id = sap_pool_put(a->names, dir.n ? dir : SAP_STR("/"));
-	if (id == UINT32_MAX)
-		return NULL;
-	if (id - 1 < a->folders.n)
-		return &a->folders.v[id - 1];
-	folder = SAP_VEC_PUSH(&a->folders, FOLDERS_MAX);
-	if (!folder)
-		return NULL;
-	folder->fd = -1;
-	if (sap_input_canonical(a->worker->input, sap_pool_str(a->names, id), &a->arena,
-				&folder->canonical, NULL, &fault) < 0)
-		return folder;
-	sap_input_dir_open(a->worker->input, folder->canonical, &folder->fd, &fault);
-	return folder;
-}
+enum { BATCH = 16 };
 
 static int answer(struct asking *a, struct sap_str path, struct sap_str canonical,
 		  enum sap_lookup_result result, struct sap_err *err)
@@ -93,7 +47,7 @@ static bool resolve(struct asking *a, struct sap_str path, struct sap_str *to, u
 	return sap_input_canonical(a->worker->input, path, &a->scratch, to, type, &fault) == 0;
 }
 
-static int try_file(struct asking *a, struct sap_str path, const struct folder *folder,
+static int try_file(struct asking *a, struct sap_str path, const struct sap_folder *folder,
 		    const char *name, struct sap_err *err)
 {
 	char canonical[SAP_PATH_MAX + 256];
@@ -121,7 +75,7 @@ static int try_file(struct asking *a, struct sap_str path, const struct folder *
 
 static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *err)
 {
-	const struct folder *folder;
+	const struct sap_folder *folder;
 	struct sap_str to;
 	uint8_t type;
 	char *name;
@@ -133,7 +87,7 @@ static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *e
 	if (type != DT_REG)
 		return answer(a, path, to, SAP_LOOKUP_OTHER, err);
 	name = sap_arena_cstr(&a->scratch, sap_path_base(to));
-	folder = name ? folder_of(a, sap_path_dir(to)) : NULL;
+	folder = name ? sap_folders_get(&a->folders, sap_path_dir(to)) : NULL;
 	if (!folder)
 		return sap_err_nomem(err);
 	if (folder->fd < 0)
@@ -144,7 +98,7 @@ static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *e
 static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
 {
 	struct sap_str base = sap_path_base(path);
-	const struct folder *folder;
+	const struct sap_folder *folder;
 	char name[256];
 	struct stat st;
 
@@ -153,7 +107,7 @@ static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
 		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 	if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
 		return ask_resolved(a, path, err);
-	folder = folder_of(a, sap_path_dir(path));
+	folder = sap_folders_get(&a->folders, sap_path_dir(path));
 	if (!folder)
 		return sap_err_nomem(err);
 	memcpy(name, base.p, base.n);
@@ -190,12 +144,11 @@ static int run(struct sap_worker *worker, struct sap_worker_thread *thread, atom
 	struct asking a = { .worker = worker, .thread = thread, .next = next };
 	int r;
 
-	sap_arena_init(&a.arena, 0);
+	sap_folders_init(&a.folders, worker->input, true);
 	sap_arena_init(&a.scratch, 0);
 	r = ask_all(&a, err);
-	forget_folders(&a);
 	sap_arena_clear(&a.scratch);
-	sap_arena_clear(&a.arena);
+	sap_folders_clear(&a.folders);
 	return r;
 }
 

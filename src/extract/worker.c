@@ -85,6 +85,7 @@ struct owners {
 	struct sap_sink sink; /* first member */
 	struct sap_sink *next;
 	struct sap_pool *names;
+	struct sap_folders folders;
 	struct sap_arena arena; /* the package at hand */
 	struct sap_rec_package package;
 	bool given;
@@ -132,10 +133,30 @@ static int owners_package(struct sap_sink *sink, const struct sap_rec_package *r
 	return 0;
 }
 
+static int canonical_path(struct owners *o, struct sap_str path, char *buf, size_t cap,
+			  struct sap_str *out, struct sap_err *err)
+{
+	const struct sap_folder *folder = sap_folders_get(&o->folders, sap_path_dir(path));
+	struct sap_str base = sap_path_base(path);
+	int n;
+
+	if (!folder)
+		return sap_err_nomem(err);
+	*out = (struct sap_str){ 0 };
+	if (!folder->canonical.n)
+		return 0;
+	n = snprintf(buf, cap, "%.*s%s%.*s", SAP_FMT(folder->canonical),
+		     folder->canonical.n > 1 ? "/" : "", SAP_FMT(base));
+	if (n > 0 && (size_t)n < cap)
+		*out = (struct sap_str){ buf, (size_t)n };
+	return 0;
+}
+
 static int owners_file(struct sap_sink *sink, const struct sap_rec_file *rec, struct sap_err *err)
 {
 	struct owners *o = (struct owners *)sink;
 	struct sap_rec_file file = *rec;
+	char path[2 * SAP_PATH_MAX];
 	int r;
 
 	if (sap_pool_find(o->names, sap_path_base(rec->path)) == UINT32_MAX)
@@ -148,6 +169,11 @@ static int owners_file(struct sap_sink *sink, const struct sap_rec_file *rec, st
 			return r;
 	}
 	file.package = o->package.id;
+	/* Objects on demand come without the links of the tree: the path is made canonical
+	 * here. A folder that is not there owns nothing that was asked for. */
+	r = canonical_path(o, rec->path, path, sizeof(path), &file.path, err);
+	if (r < 0 || !file.path.n)
+		return r;
 	return o->next->file(o->next, &file, err);
 }
 
@@ -170,12 +196,14 @@ static int read_owners(struct sap_worker *worker, struct sap_worker_thread *thre
 	int r = owners.names ? 0 : sap_err_nomem(err);
 
 	sap_arena_init(&owners.arena, 0);
+	sap_folders_init(&owners.folders, worker->input, false);
 	for (uint32_t i = 0; r == 0 && i < request->head.n_paths; i++) {
 		if (sap_pool_put(owners.names, sap_path_base(request->paths[i])) == UINT32_MAX)
 			r = sap_err_nomem(err);
 	}
 	if (r == 0)
 		r = sap_catalog_read(&catalog, err);
+	sap_folders_clear(&owners.folders);
 	sap_arena_clear(&owners.arena);
 	sap_pool_free(owners.names);
 	return r;
