@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/pool.h"
@@ -43,7 +44,6 @@ static bool resolve(struct asking *a, struct sap_str path, struct sap_str *to, u
 {
 	struct sap_err fault;
 
-	sap_arena_reset(&a->scratch);
 	return sap_input_canonical(a->worker->input, path, &a->scratch, to, type, &fault) == 0;
 }
 
@@ -95,28 +95,61 @@ static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *e
 	return try_file(a, path, folder, name, err);
 }
 
+/* A link's target as a path from the root, in scratch memory. False: the slow way decides. */
+static bool follow(struct asking *a, const struct sap_folder *folder, const char *name,
+		   struct sap_str *path)
+{
+	char target[SAP_PATH_MAX];
+	ssize_t n = readlinkat(folder->fd, name, target, sizeof(target));
+	char *p;
+
+	if (n <= 0 || (size_t)n >= sizeof(target))
+		return false;
+	p = sap_arena_alloc(&a->scratch, folder->canonical.n + 1 + (size_t)n);
+	if (!p)
+		return false;
+	if (target[0] == '/') {
+		memcpy(p, target, (size_t)n);
+		*path = (struct sap_str){ p, (size_t)n };
+		return true;
+	}
+	memcpy(p, folder->canonical.p, folder->canonical.n);
+	p[folder->canonical.n] = '/';
+	memcpy(p + folder->canonical.n + 1, target, (size_t)n);
+	*path = (struct sap_str){ p, folder->canonical.n + 1 + (size_t)n };
+	return true;
+}
+
+/* Follows links name by name over the folders at hand, which share what they cost. */
 static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
 {
-	struct sap_str base = sap_path_base(path);
-	const struct sap_folder *folder;
-	char name[256];
-	struct stat st;
+	struct sap_str at = path;
 
-	if (path.n == 0 || path.p[0] != '/' || path.n >= SAP_PATH_MAX || base.n >= sizeof(name) ||
-	    memchr(path.p, '\0', path.n))
-		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
-	if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
-		return ask_resolved(a, path, err);
-	folder = sap_folders_get(&a->folders, sap_path_dir(path));
-	if (!folder)
-		return sap_err_nomem(err);
-	memcpy(name, base.p, base.n);
-	name[base.n] = '\0';
-	if (folder->fd < 0 || fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
-	if (!S_ISREG(st.st_mode))
-		return ask_resolved(a, path, err);
-	return try_file(a, path, folder, name, err);
+	sap_arena_reset(&a->scratch);
+	for (unsigned links = 0; links <= SAP_SYMLINKS_MAX; links++) {
+		struct sap_str base = sap_path_base(at);
+		const struct sap_folder *folder;
+		char name[256];
+		struct stat st;
+
+		if (at.n == 0 || at.p[0] != '/' || at.n >= SAP_PATH_MAX || base.n >= sizeof(name) ||
+		    memchr(at.p, '\0', at.n))
+			break;
+		if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
+			return ask_resolved(a, path, err);
+		folder = sap_folders_get(&a->folders, sap_path_dir(at));
+		if (!folder)
+			return sap_err_nomem(err);
+		memcpy(name, base.p, base.n);
+		name[base.n] = '\0';
+		if (folder->fd < 0 || fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			break;
+		if (S_ISREG(st.st_mode))
+			return try_file(a, path, folder, name, err);
+		if (!S_ISLNK(st.st_mode) || !follow(a, folder, name, &at))
+			return ask_resolved(a, path, err);
+	}
+	return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 }
 
 static int ask_all(struct asking *a, struct sap_err *err)
