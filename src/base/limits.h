@@ -48,7 +48,7 @@
 #define SAP_DB_NOTES_MAX 1000u                    /* diagnostics about one database file */
 #define SAP_RPM_TEXT_MAX (64 * SAP_KIB)           /* a name, a version, a licence */
 #define SAP_RPM_DIRS_MAX 1000000u                 /* folders named by one package */
-#define SAP_RPM_RELATION_BYTES_MAX (16 * SAP_MIB) /* text of one package's relations */
+#define SAP_RPM_RELATION_BYTES_MAX (4 * SAP_MIB)  /* text of one package's relations */
 #define SAP_RPM_PATH_BYTES_MAX (2 * SAP_GIB)      /* text of all paths of one database */
 #define SAP_SQLITE_STEPS_MAX 100000000ULL         /* operations of SQLite in one query */
 
@@ -72,6 +72,7 @@
 #define SAP_LINK_EDGES_MAX 1000000u     /* dependencies, by name, of all libraries of a program */
 #define SAP_LINK_SEARCHED_MAX 100000u   /* steps of failed searches that are kept */
 #define SAP_LINK_WHY_STEPS_MAX 1000000u /* of the walk that counts chains to a library */
+#define SAP_LINK_BIND_STEPS_MAX 100000000u /* definitions looked at for one object's imports */
 #define SAP_LINK_PAM_DEPTH_MAX 16u      /* services included by services */
 #define SAP_LINK_PAM_LINES_MAX 1024u    /* modules of one service */
 

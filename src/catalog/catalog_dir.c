@@ -28,7 +28,7 @@ static int read_by_path(const struct sap_catalog_dir *dir, struct sap_str name, 
 			struct sap_arena *arena, struct sap_span *out, int64_t *mtime,
 			struct sap_err *err)
 {
-	struct sap_input_file file;
+	struct sap_input_file file = { .fd = -1 };
 	struct sap_reader reader;
 	struct sap_buf path;
 	int r;

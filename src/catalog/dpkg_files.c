@@ -16,8 +16,9 @@ static bool odd_at(struct sap_span text, uint64_t i)
 
 	while (end < text.n && end < i + 4 && text.p[end] != '/' && text.p[end] != '\n')
 		end++;
-	return end == i + 1 ||
-	       (text.p[i + 1] == '.' && (end == i + 2 || (end == i + 3 && text.p[i + 2] == '.')));
+	if (end == i + 1)
+		return end < text.n && text.p[end] == '/';
+	return text.p[i + 1] == '.' && (end == i + 2 || (end == i + 3 && text.p[i + 2] == '.'));
 }
 
 /* Whether a path of the list has a NUL or such a component: most of the text is looked at
@@ -27,7 +28,9 @@ static bool is_odd(struct sap_span text)
 	const uint64_t ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
 	uint64_t i = 0;
 
-	if (text.n && memchr(text.p, '\0', text.n))
+	if (!text.p)
+		return false;
+	if (memchr(text.p, '\0', text.n))
 		return true;
 	for (; i + 9 <= text.n; i += 8) {
 		uint64_t a, b, c;

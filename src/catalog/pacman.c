@@ -173,8 +173,11 @@ static int set_value(struct parse *parse, enum key key, struct sap_str value, st
 
 static bool split_folder(struct sap_str folder, struct sap_str *name, struct sap_str *version)
 {
-	const char *dash = folder.n ? memrchr(folder.p, '-', folder.n) : NULL;
+	const char *dash;
 
+	if (!folder.p)
+		return false;
+	dash = memrchr(folder.p, '-', folder.n);
 	if (dash)
 		dash = memrchr(folder.p, '-', (size_t)(dash - folder.p));
 	if (!dash || dash == folder.p)

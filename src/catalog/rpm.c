@@ -37,7 +37,7 @@ static struct sap_str make_path(char room[256], const char *folder, const char *
 static int note_seen(struct search *search, struct sap_str path, struct sap_str *out, bool *again,
 		     struct sap_err *err)
 {
-	struct sap_str canonical;
+	struct sap_str canonical = { 0 };
 	int r = sap_input_canonical(search->catalog->input, path, &search->arena, &canonical, NULL,
 				    err);
 
@@ -143,7 +143,7 @@ static int visit_file(struct search *search, const char *folder, unsigned format
 	struct sap_input_file file;
 	struct sap_err fault = { 0 };
 	uint64_t before = search->emit.packages;
-	struct sap_str canonical;
+	struct sap_str canonical = { 0 };
 	char room[256];
 	struct sap_str path = make_path(room, folder, files[format], "");
 	bool again = false;

@@ -44,7 +44,7 @@ static int emit_header(struct sap_rpm_visit *visit, struct sap_span blob, struct
 {
 	struct sap_rpm_emit *emit = (struct sap_rpm_emit *)visit;
 	struct sap_err fault = { 0 }, reason = { 0 };
-	struct sap_rec_package rec;
+	struct sap_rec_package rec = { 0 };
 	struct sap_rpm_header header;
 	int r;
 

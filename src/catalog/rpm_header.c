@@ -19,88 +19,61 @@ enum { INTRO = 8, ENTRY = 16 };
 /* Flags of a relation. */
 enum { SENSE_LESS = 2, SENSE_GREATER = 4, SENSE_EQUAL = 8 };
 
+/* Where the value of a tag goes, plus one; 0: not kept. */
+enum { FIRST_OLD = 1000, FIRST_NEW = 5000 };
+
+static const uint8_t old_tags[] = {
+	[1000 - FIRST_OLD] = 1 + SAP_RPM_NAME,
+	[1001 - FIRST_OLD] = 1 + SAP_RPM_VERSION,
+	[1002 - FIRST_OLD] = 1 + SAP_RPM_RELEASE,
+	[1003 - FIRST_OLD] = 1 + SAP_RPM_EPOCH,
+	[1008 - FIRST_OLD] = 1 + SAP_RPM_INSTALLTIME,
+	[1009 - FIRST_OLD] = 1 + SAP_RPM_SIZE,
+	[1011 - FIRST_OLD] = 1 + SAP_RPM_VENDOR,
+	[1014 - FIRST_OLD] = 1 + SAP_RPM_LICENSE,
+	[1015 - FIRST_OLD] = 1 + SAP_RPM_PACKAGER,
+	[1016 - FIRST_OLD] = 1 + SAP_RPM_GROUP,
+	[1022 - FIRST_OLD] = 1 + SAP_RPM_ARCH,
+	[1027 - FIRST_OLD] = 1 + SAP_RPM_OLDFILENAMES,
+	[1029 - FIRST_OLD] = 1 + SAP_RPM_FILESTATES,
+	[1030 - FIRST_OLD] = 1 + SAP_RPM_FILEMODES,
+	[1035 - FIRST_OLD] = 1 + SAP_RPM_FILEDIGESTS,
+	[1037 - FIRST_OLD] = 1 + SAP_RPM_FILEFLAGS,
+	[1044 - FIRST_OLD] = 1 + SAP_RPM_SOURCERPM,
+	[1047 - FIRST_OLD] = 1 + SAP_RPM_PROVIDES,
+	[1048 - FIRST_OLD] = 1 + SAP_RPM_REQUIRES + 1,
+	[1049 - FIRST_OLD] = 1 + SAP_RPM_REQUIRES,
+	[1050 - FIRST_OLD] = 1 + SAP_RPM_REQUIRES + 2,
+	[1053 - FIRST_OLD] = 1 + SAP_RPM_CONFLICTS + 1,
+	[1054 - FIRST_OLD] = 1 + SAP_RPM_CONFLICTS,
+	[1055 - FIRST_OLD] = 1 + SAP_RPM_CONFLICTS + 2,
+	[1112 - FIRST_OLD] = 1 + SAP_RPM_PROVIDES + 1,
+	[1113 - FIRST_OLD] = 1 + SAP_RPM_PROVIDES + 2,
+	[1116 - FIRST_OLD] = 1 + SAP_RPM_DIRINDEXES,
+	[1117 - FIRST_OLD] = 1 + SAP_RPM_BASENAMES,
+	[1118 - FIRST_OLD] = 1 + SAP_RPM_DIRNAMES,
+};
+
+static const uint8_t new_tags[] = {
+	[5009 - FIRST_NEW] = 1 + SAP_RPM_LONGSIZE,
+	[5011 - FIRST_NEW] = 1 + SAP_RPM_FILEDIGESTALGO,
+	[5046 - FIRST_NEW] = 1 + SAP_RPM_RECOMMENDS,
+	[5047 - FIRST_NEW] = 1 + SAP_RPM_RECOMMENDS + 2,
+	[5048 - FIRST_NEW] = 1 + SAP_RPM_RECOMMENDS + 1,
+	[5049 - FIRST_NEW] = 1 + SAP_RPM_SUGGESTS,
+	[5050 - FIRST_NEW] = 1 + SAP_RPM_SUGGESTS + 2,
+	[5051 - FIRST_NEW] = 1 + SAP_RPM_SUGGESTS + 1,
+	[5096 - FIRST_NEW] = 1 + SAP_RPM_MODULARITYLABEL,
+};
+
+/* -1: not kept. */
 static int slot_of(uint32_t tag)
 {
-	switch (tag) {
-	case 1000:
-		return SAP_RPM_NAME;
-	case 1001:
-		return SAP_RPM_VERSION;
-	case 1002:
-		return SAP_RPM_RELEASE;
-	case 1003:
-		return SAP_RPM_EPOCH;
-	case 1008:
-		return SAP_RPM_INSTALLTIME;
-	case 1009:
-		return SAP_RPM_SIZE;
-	case 1011:
-		return SAP_RPM_VENDOR;
-	case 1014:
-		return SAP_RPM_LICENSE;
-	case 1015:
-		return SAP_RPM_PACKAGER;
-	case 1016:
-		return SAP_RPM_GROUP;
-	case 1022:
-		return SAP_RPM_ARCH;
-	case 1027:
-		return SAP_RPM_OLDFILENAMES;
-	case 1029:
-		return SAP_RPM_FILESTATES;
-	case 1030:
-		return SAP_RPM_FILEMODES;
-	case 1035:
-		return SAP_RPM_FILEDIGESTS;
-	case 1037:
-		return SAP_RPM_FILEFLAGS;
-	case 1044:
-		return SAP_RPM_SOURCERPM;
-	case 1047:
-		return SAP_RPM_PROVIDES;
-	case 1048:
-		return SAP_RPM_REQUIRES + 1;
-	case 1049:
-		return SAP_RPM_REQUIRES;
-	case 1050:
-		return SAP_RPM_REQUIRES + 2;
-	case 1053:
-		return SAP_RPM_CONFLICTS + 1;
-	case 1054:
-		return SAP_RPM_CONFLICTS;
-	case 1055:
-		return SAP_RPM_CONFLICTS + 2;
-	case 1112:
-		return SAP_RPM_PROVIDES + 1;
-	case 1113:
-		return SAP_RPM_PROVIDES + 2;
-	case 1116:
-		return SAP_RPM_DIRINDEXES;
-	case 1117:
-		return SAP_RPM_BASENAMES;
-	case 1118:
-		return SAP_RPM_DIRNAMES;
-	case 5009:
-		return SAP_RPM_LONGSIZE;
-	case 5011:
-		return SAP_RPM_FILEDIGESTALGO;
-	case 5046:
-		return SAP_RPM_RECOMMENDS;
-	case 5047:
-		return SAP_RPM_RECOMMENDS + 2;
-	case 5048:
-		return SAP_RPM_RECOMMENDS + 1;
-	case 5049:
-		return SAP_RPM_SUGGESTS;
-	case 5050:
-		return SAP_RPM_SUGGESTS + 2;
-	case 5051:
-		return SAP_RPM_SUGGESTS + 1;
-	case 5096:
-		return SAP_RPM_MODULARITYLABEL;
-	default:
-		return -1;
-	}
+	if (tag >= FIRST_NEW)
+		return tag - FIRST_NEW < sizeof(new_tags) ? new_tags[tag - FIRST_NEW] - 1 : -1;
+	if (tag >= FIRST_OLD)
+		return tag - FIRST_OLD < sizeof(old_tags) ? old_tags[tag - FIRST_OLD] - 1 : -1;
+	return -1;
 }
 
 static bool is_number_slot(int slot)

@@ -158,7 +158,7 @@ int sap_rpm_ndb_read(const struct sap_reader *db, struct sap_rpm_visit *visit, s
 {
 	struct sap_arena slot_arena, blob_arena;
 	struct sap_err fault = { 0 };
-	struct sap_span slots;
+	struct sap_span slots = { 0 };
 	int r;
 
 	sap_arena_init(&slot_arena, 0);

@@ -54,7 +54,7 @@ static int put_key(struct sap_rpm_reasons *reasons, struct sap_str key, uint32_t
 static int set_reason(struct sap_rpm_reasons *reasons, struct sap_str key, enum sap_tristate value,
 		      struct sap_err *err)
 {
-	uint32_t id;
+	uint32_t id = 0;
 	int r = put_key(reasons, key, &id, err);
 
 	if (r < 0)

@@ -262,6 +262,8 @@ static void set_kind(struct sap_elf_ctx *c)
 
 	if (rec->type == ET_DYN && ((c->interp && c->interp->filesz) || has_pie_flag(c)))
 		rec->flags |= SAP_OBJ_PIE;
+	if (rec->type == ET_DYN && has_pie_flag(c))
+		rec->flags |= SAP_OBJ_PIE_MARK;
 	if (is_static_program(c))
 		rec->flags |= SAP_OBJ_STATIC;
 }

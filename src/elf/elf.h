@@ -54,13 +54,6 @@ struct sap_elf {
 	uint32_t n_faults; /* further ones are dropped: the object is damaged anyway */
 };
 
-/* Imported functions that make an object load more: dlopen, dlmopen, pam_start and the
- * functions that consult the name service switch (getpwnam_r, getaddrinfo ...). The name of
- * the nsswitch.conf database that a function consults; absent for one that consults none.
- * "group" for initgroups and getgrouplist, which ask "initgroups" first where there is one. */
-bool sap_elf_use_is_interesting(struct sap_str function);
-struct sap_str sap_elf_use_nss_database(struct sap_str function);
-
 /* Whether the first bytes of a file (4 are enough) say that it is ELF. */
 static inline bool sap_elf_magic(struct sap_span head)
 {

@@ -10,7 +10,6 @@
  * elf_reloc.c   IRELATIVE relocations, section headers
  * elf_note.c    PT_NOTE
  * elf_rodata.c  sonames and loader folders in read-only data
- * elf_use.c     the functions that make an object load more
  * elf_machine.c names of machines
  *
  * Failures are of two kinds. Hard: SAP_ENOMEM, SAP_EIO, SAP_ECHANGED; passed up at once.
@@ -23,6 +22,7 @@
 
 #include "base/limits.h"
 #include "elf/elf.h"
+#include "model/uses.h"
 
 #define SAP_ELF_HEAD_MIN 1024u  /* a shorter head is read again ... */
 #define SAP_ELF_HEAD_READ 4096u /* ... this long */
@@ -273,12 +273,8 @@ static inline uint64_t sap_elf_sym_size(const struct sap_elf_ctx *c)
 /* The relocation type of IRELATIVE; 0: the machine has none. */
 uint32_t sap_elf_irelative_type(uint16_t machine, bool is64);
 
-/* elf_use.c: the table of functions, sorted by name. index: -1 for others. */
-#define SAP_ELF_USES_MAX 192u
-int sap_elf_use_index(struct sap_str function);
-struct sap_str sap_elf_use_name(unsigned index);
-
-/* Cheap look at a name's first three bytes: false where it is surely not in the table. */
+/* Cheap look at a name's first three bytes: false where it is surely not in the table of
+ * model/uses.h. */
 static inline bool sap_elf_use_maybe(const unsigned char *p)
 {
 	switch (p[0]) {

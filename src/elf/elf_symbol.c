@@ -153,7 +153,7 @@ struct scan {
 	struct sap_elf_table table;
 	struct sap_elf_table versym;
 	bool has_versym;
-	bool used[SAP_ELF_USES_MAX];
+	bool used[SAP_USES_MAX];
 	struct sap_rec_symbol *symbols;
 	uint32_t n_symbols;
 };
@@ -184,7 +184,7 @@ static int note_use(struct sap_elf_ctx *c, struct scan *scan, uint32_t off)
 		return 0;
 	if (r < 0)
 		return r;
-	index = sap_elf_use_index(name);
+	index = sap_use_index(name);
 	if (index >= 0)
 		scan->used[index] = true;
 	return 0;
@@ -306,7 +306,7 @@ static int set_uses(struct sap_elf_ctx *c, const struct scan *scan)
 	struct sap_str *v;
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < SAP_ELF_USES_MAX; i++)
+	for (unsigned i = 0; i < SAP_USES_MAX; i++)
 		n += scan->used[i];
 	if (n == 0)
 		return 0;
@@ -314,10 +314,10 @@ static int set_uses(struct sap_elf_ctx *c, const struct scan *scan)
 	if (!v)
 		return sap_err_nomem(c->err);
 	n = 0;
-	for (unsigned i = 0; i < SAP_ELF_USES_MAX; i++) {
+	for (unsigned i = 0; i < SAP_USES_MAX; i++) {
 		if (!scan->used[i])
 			continue;
-		v[n] = sap_elf_use_name(i);
+		v[n] = sap_use_name(i);
 		if (sap_str_is(v[n], "dlopen") || sap_str_is(v[n], "dlmopen"))
 			c->imports_dlopen = true;
 		n++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "link/link_int.h"
 
-#include "model/nss.h"
+#include "model/uses.h"
 
 /*
  * What is loaded while a program runs. Each object has wishes: names that it would hand to
@@ -231,7 +231,7 @@ static uint32_t use_bits(struct sap_link *link, uint32_t object)
 	bits = BIT_KNOWN;
 	for (uint32_t i = 0; i < uses.n; i++) {
 		struct sap_str use = sap_link_str(link, link->facts->ids.v[uses.at + i]);
-		struct sap_str database = sap_nss_database(use);
+		struct sap_str database = sap_use_nss_database(use);
 
 		if (sap_str_is(use, "pam_start") || sap_str_is(use, "pam_start_confdir"))
 			bits |= BIT_PAM;
@@ -343,15 +343,16 @@ static uint32_t searcher(const struct sap_run *run, uint32_t entry, const struct
 	return link->by_name[libc].lib;
 }
 
-/* A library that a guess names is no news where a better reason has named it before. */
-static bool is_known(const struct sap_run *run, size_t first_edge, const struct sap_wish *wish)
+/* Whether a guess names what the same object has named for a better reason: no news then. */
+static bool is_known(struct sap_link *link, const struct sap_wish *wish)
 {
-	if (!wish->silent)
+	struct sap_slot *slot = sap_link_slot(link, &link->mark, &link->n_mark, wish->name);
+
+	if (!slot) /* out of memory: at worst one edge too many */
 		return false;
-	for (size_t i = first_edge; i < run->closure->edges.n; i++) {
-		if (run->closure->edges.v[i].name == wish->name)
-			return true;
-	}
+	if (wish->silent)
+		return slot->epoch == link->mark_epoch;
+	slot->epoch = link->mark_epoch;
 	return false;
 }
 
@@ -391,16 +392,20 @@ int sap_run_beyond(struct sap_run *run)
 
 	for (uint32_t entry = 0; entry < link->loaded.n; entry++) {
 		uint32_t object = link->loaded.v[entry].object;
-		size_t first_edge = run->closure->edges.n;
 		int r = sap_link_wishes(link, &link->envs.v[run->env], object,
 					run->program ? run->object : SAP_NONE, run->err);
+		bool known;
 
+		link->mark_epoch++;
 		for (size_t i = 0; i < link->wishes.n && r == 0;) {
 			size_t end = i + 1;
 
 			while (link->wishes.v[end - 1].more && end < link->wishes.n)
 				end++;
-			if (!is_known(run, first_edge, &link->wishes.v[i]))
+			known = true;
+			for (size_t k = i; k < end; k++)
+				known &= is_known(link, &link->wishes.v[k]);
+			if (!known)
 				r = grant(run, entry, i, end);
 			i = end;
 		}

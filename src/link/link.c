@@ -203,6 +203,9 @@ void sap_link_free(struct sap_link *link)
 	sap_vec_clear(&link->pam);
 	sap_vec_clear(&link->wishes);
 	sap_vec_clear(&link->order);
+	for (uint32_t i = 0; link->defs && i < link->n_objects; i++)
+		free(link->defs[i].first);
+	free(link->defs);
 	free(link->abi_key);
 	free(link->same);
 	free(link->by_object);

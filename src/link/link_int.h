@@ -174,6 +174,13 @@ struct sap_vgroup {
 	uint32_t at;       /* of facts->verneeds */
 };
 
+/* unneeded.c: the symbols that an object defines, by name. */
+struct sap_defs {
+	uint32_t *first; /* by hash: 1 + place in the object's symbols */
+	uint32_t *next;  /* by that place; behind `first` in the same block */
+	uint32_t mask;
+};
+
 struct sap_link {
 	struct sap_facts *facts;
 	struct sap_tree *tree;
@@ -222,6 +229,8 @@ struct sap_link {
 	SAP_VEC(struct sap_range) vgroup_ranges;
 	struct sap_slot *mark; /* by pool id */
 	uint32_t n_mark, mark_epoch;
+
+	struct sap_defs *defs; /* by object; NULL until symbols are asked for */
 
 	/* beyond.c */
 	uint32_t *use_bits; /* by object: enum use_bits; 0: not looked at */

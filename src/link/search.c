@@ -145,10 +145,9 @@ static enum tried fits(struct search *s, uint32_t object, const char **why)
 	*why = "not a shared library";
 	if (o->type != ET_DYN && o->type != ET_EXEC)
 		return TRIED_STOP;
-	/* A program made as a shared object has no soname; libraries that can be run have. */
 	*why = "a program, not a library";
 	if (!env->musl && object != env->loader &&
-	    (o->type == ET_EXEC || ((o->flags & SAP_OBJ_PIE) && !o->soname)))
+	    (o->type == ET_EXEC || (o->flags & SAP_OBJ_PIE_MARK)))
 		return TRIED_STOP;
 	*why = "ignored: setuid program, and the library is not setuid itself";
 	if ((s->context.flags & SAP_CONTEXT_PRELOAD) && !memchr(s->name.p, '/', s->name.n) &&

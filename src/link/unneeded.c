@@ -3,63 +3,18 @@
 
 /*
  * Which libraries an object imports from: the symbol search of elf/dl-lookup.c (do_lookup_x)
- * over the program and its libraries in load order.
- *
- * The object's imports are chained by name; one pass over the symbols of all libraries binds
- * each to the first definition that fits.
+ * over the program and its libraries in load order. The definitions of each object are put
+ * into a table by name when it is first searched.
  */
-
-struct import {
-	uint32_t symbol; /* index in facts->symbols */
-	uint32_t next;   /* import of the same name + 1 */
-	bool bound;
-	bool copy; /* a copy relocation: data of a library that the program holds a copy of */
-};
 
 struct hunt {
 	struct sap_link *link;
 	const struct sap_closure *closure;
-	struct sap_memo names; /* name: first import + 1 */
-	SAP_VEC(struct import) imports;
-	bool *used; /* by library */
-	bool versions;
+	uint32_t n;    /* libraries searched */
+	bool *used;    /* by library */
+	bool versions; /* glibc */
+	uint64_t steps;
 };
-
-/* An import of the object, or a definition of the program that may be a copy. */
-static int add_import(struct hunt *h, uint32_t index, bool copy, struct sap_err *err)
-{
-	const struct sap_symbol *s = &h->link->facts->symbols.v[index];
-	uint32_t *first = sap_memo_at(&h->names, s->name, 0);
-	struct import *import;
-
-	SAP_LINK_NEED(first, err);
-	import = SAP_VEC_PUSH(&h->imports, UINT32_MAX);
-	if (!import) {
-		*first = *first ? *first : UINT32_MAX;
-		return sap_err_nomem(err);
-	}
-	*import = (struct import){ .symbol = index, .next = *first, .copy = copy };
-	*first = (uint32_t)h->imports.n;
-	return 0;
-}
-
-static int add_imports(struct hunt *h, uint32_t object, bool program, struct sap_err *err)
-{
-	const struct sap_facts *facts = h->link->facts;
-	struct sap_range symbols = facts->objects.v[object].symbols;
-
-	for (uint32_t i = 0; i < symbols.n; i++) {
-		const struct sap_symbol *s = &facts->symbols.v[symbols.at + i];
-		int r;
-
-		if (!s->name || (s->defined && !(program && (s->flags & SAP_SYM_OBJECT))))
-			continue;
-		r = add_import(h, symbols.at + i, s->defined, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
 
 /* Whether a definition satisfies a reference, as far as versions go. */
 static bool fits(const struct sap_symbol *ref, const struct sap_symbol *def)
@@ -73,34 +28,95 @@ static bool fits(const struct sap_symbol *ref, const struct sap_symbol *def)
 	return !def->version && !hidden;
 }
 
-static void bind(struct hunt *h, uint32_t object, uint32_t lib)
+static uint32_t spread(uint32_t name)
+{
+	return (uint32_t)(name * 0x9e3779b97f4a7c15ULL >> 32);
+}
+
+/* The definitions of an object, chained by name in the order of the symbol table. */
+static const struct sap_defs *defs_of(struct sap_link *link, uint32_t object)
+{
+	const struct sap_symbol *symbols = link->facts->symbols.v;
+	struct sap_range range = link->facts->objects.v[object].symbols;
+	struct sap_defs *defs = &link->defs[object];
+	uint64_t size = 1;
+
+	if (defs->first)
+		return defs;
+	while (size < range.n)
+		size *= 2;
+	defs->first = calloc(size + range.n, sizeof(*defs->first));
+	if (!defs->first)
+		return NULL;
+	defs->next = defs->first + size;
+	defs->mask = (uint32_t)(size - 1);
+	for (uint32_t i = range.n; i-- > 0;) {
+		const struct sap_symbol *s = &symbols[range.at + i];
+		uint32_t *head = &defs->first[spread(s->name) & defs->mask];
+
+		if (!s->defined || !s->name)
+			continue;
+		defs->next[i] = *head;
+		*head = i + 1;
+	}
+	return defs;
+}
+
+/* 1 where an object defines what is asked for. */
+static int defines(struct hunt *h, uint32_t object, const struct sap_symbol *ref,
+		   struct sap_err *err)
+{
+	const struct sap_facts *facts = h->link->facts;
+	const struct sap_symbol *symbols = facts->symbols.v + facts->objects.v[object].symbols.at;
+	const struct sap_defs *defs = defs_of(h->link, object);
+
+	SAP_LINK_NEED(defs, err);
+	for (uint32_t at = defs->first[spread(ref->name) & defs->mask]; at;
+	     at = defs->next[at - 1]) {
+		const struct sap_symbol *def = &symbols[at - 1];
+
+		if (def->name == ref->name && (!h->versions || fits(ref, def)))
+			return 1;
+		h->steps++;
+	}
+	if (++h->steps > SAP_LINK_BIND_STEPS_MAX)
+		return sap_err_set(err, SAP_ELIMIT,
+				   "binding the symbols of one object takes more than %u steps",
+				   SAP_LINK_BIND_STEPS_MAX);
+	return 0;
+}
+
+/* Binds one reference; a copy is not looked for in the program itself. */
+static int bind(struct hunt *h, const struct sap_symbol *ref, bool copy, struct sap_err *err)
+{
+	int r = copy ? 0 : defines(h, h->closure->program, ref, err);
+
+	for (uint32_t i = 0; i < h->n && r == 0; i++) {
+		r = defines(h, h->closure->libs.v[i].object, ref, err);
+		if (r == 1)
+			h->used[i] = true;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Binds what an object imports; of a program also the data that it may hold a copy of (a
+ * copy relocation): it uses the library that the original comes from. */
+static int bind_all(struct hunt *h, uint32_t object, bool program, struct sap_err *err)
 {
 	const struct sap_facts *facts = h->link->facts;
 	struct sap_range symbols = facts->objects.v[object].symbols;
 
 	for (uint32_t i = 0; i < symbols.n; i++) {
-		const struct sap_symbol *def = &facts->symbols.v[symbols.at + i];
-		uint32_t *first;
+		const struct sap_symbol *s = &facts->symbols.v[symbols.at + i];
+		int r;
 
-		if (!def->defined || !def->name)
+		if (!s->name || (s->defined && !(program && (s->flags & SAP_SYM_OBJECT))))
 			continue;
-		first = sap_memo_at(&h->names, def->name, 0);
-		if (!first)
-			continue;
-		if (!*first) /* nobody asks: leave a mark that is no import */
-			*first = UINT32_MAX;
-		for (uint32_t at = *first; at && at != UINT32_MAX; at = h->imports.v[at - 1].next) {
-			struct import *import = &h->imports.v[at - 1];
-
-			if (import->bound || (import->copy && lib == SAP_LINK_PROGRAM))
-				continue;
-			if (h->versions && !fits(&facts->symbols.v[import->symbol], def))
-				continue;
-			import->bound = true;
-			if (lib != SAP_LINK_PROGRAM)
-				h->used[lib] = true;
-		}
+		r = bind(h, s, s->defined, err);
+		if (r < 0)
+			return r;
 	}
+	return 0;
 }
 
 /* ---- what would leave ---------------------------------------------------------------------- */
@@ -205,7 +221,7 @@ int sap_link_find_unneeded(struct sap_link *link, const struct sap_closure *clos
 {
 	struct hunt h = { .link = link, .closure = closure };
 	bool program = from == SAP_LINK_PROGRAM;
-	uint32_t object, env, n = closure->n_strict;
+	uint32_t object, env;
 	struct sap_arena arena;
 	int r;
 
@@ -220,21 +236,19 @@ int sap_link_find_unneeded(struct sap_link *link, const struct sap_closure *clos
 	r = sap_env_of(link, closure->program, &env, err);
 	if (r < 0)
 		return r;
+	if (!link->defs)
+		link->defs = calloc(link->n_objects + 1, sizeof(*link->defs));
+	SAP_LINK_NEED(link->defs, err);
 	h.versions = !link->envs.v[env].musl;
 	/* A library that only edges beyond bring in is searched with everything there is. */
-	if (!program && from >= n)
-		n = (uint32_t)closure->libs.n;
+	h.n = closure->n_strict;
+	if (!program && from >= h.n)
+		h.n = (uint32_t)closure->libs.n;
 	sap_arena_init(&arena, 0);
 	h.used = sap_arena_array(&arena, closure->libs.n + 1, sizeof(*h.used));
-	r = h.used ? add_imports(&h, object, program, err) : sap_err_nomem(err);
-	if (r == 0) {
-		bind(&h, closure->program, SAP_LINK_PROGRAM);
-		for (uint32_t i = 0; i < n; i++)
-			bind(&h, closure->libs.v[i].object, i);
+	r = h.used ? bind_all(&h, object, program, err) : sap_err_nomem(err);
+	if (r == 0)
 		r = list_unused(&h, from, &arena, out, err);
-	}
-	sap_memo_clear(&h.names);
-	sap_vec_clear(&h.imports);
 	sap_arena_clear(&arena);
 	return r;
 }

@@ -189,6 +189,7 @@ enum sap_object_flags {
 	SAP_OBJ_RWX = 1u << 17,      /* a PT_LOAD both writable and executable */
 	SAP_OBJ_SECTIONS = 1u << 18, /* has a readable section header table */
 	SAP_OBJ_SYMTAB = 1u << 19,   /* has a .symtab (is not stripped) */
+	SAP_OBJ_PIE_MARK = 1u << 21, /* DF_1_PIE: glibc loads it as a program only */
 	SAP_OBJ_VERSIONS = 1u << 20, /* has DT_VERDEF or DT_VERNEED */
 };
 

@@ -120,17 +120,15 @@ static bool is_word(struct sap_str s, const char *word)
 	return s.n == strlen(word) && strncasecmp(s.p, word, s.n) == 0;
 }
 
+/* A leading '-' stays: it says that nobody minds when the module is not there. */
 static bool pam_type(struct sap_str token, struct sap_str *type)
 {
 	static const struct sap_str types[] = {
-		SAP_STR_INIT("auth"),
-		SAP_STR_INIT("account"),
-		SAP_STR_INIT("session"),
-		SAP_STR_INIT("password"),
+		SAP_STR_INIT("auth"),     SAP_STR_INIT("account"),   SAP_STR_INIT("session"),
+		SAP_STR_INIT("password"), SAP_STR_INIT("-auth"),     SAP_STR_INIT("-account"),
+		SAP_STR_INIT("-session"), SAP_STR_INIT("-password"),
 	};
 
-	if (token.n && token.p[0] == '-')
-		token = sap_str_skip(token, 1);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		if (is_word(token, types[i].p)) {
 			*type = types[i];

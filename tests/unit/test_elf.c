@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "check.h"
 #include "elf/elf.h"
+#include "model/uses.h"
 #include "../elf/elf_build.h"
 
 static const struct {
@@ -115,7 +116,8 @@ static void check_dynamic(const struct shape *shape)
 	uint32_t flags = SAP_OBJ_DYNAMIC | SAP_OBJ_BIND_NOW | SAP_OBJ_RELRO | SAP_OBJ_SYMBOLS_READ |
 			 SAP_OBJ_SECTIONS | SAP_OBJ_SYMTAB | SAP_OBJ_VERSIONS;
 
-	CHECK_INT(rec->flags, flags | (shape->program ? SAP_OBJ_PIE : SAP_OBJ_NODELETE));
+	CHECK_INT(rec->flags,
+		  flags | (shape->program ? SAP_OBJ_PIE | SAP_OBJ_PIE_MARK : SAP_OBJ_NODELETE));
 	CHECK_LIST(rec->needed, "libc.so.6", "libpam.so.0");
 	CHECK_STR(rec->soname, shape->program ? "" : "libtest.so.1");
 	CHECK_STR(rec->interp, shape->program ? "/lib/ld.so.1" : "");
@@ -517,14 +519,14 @@ static void test_names_across_blocks(void)
 
 static void test_uses_and_machines(void)
 {
-	CHECK(sap_elf_use_is_interesting(SAP_STR("dlmopen")));
-	CHECK(!sap_elf_use_is_interesting(SAP_STR("dlsym")));
-	CHECK(!sap_elf_use_is_interesting(SAP_STR("")));
-	CHECK_STR(sap_elf_use_nss_database(SAP_STR("dlopen")), "");
-	CHECK_STR(sap_elf_use_nss_database(SAP_STR("getaddrinfo")), "hosts");
-	CHECK_STR(sap_elf_use_nss_database(SAP_STR("getpwnam_r")), "passwd");
-	CHECK_STR(sap_elf_use_nss_database(SAP_STR("innetgr")), "netgroup");
-	CHECK_STR(sap_elf_use_nss_database(SAP_STR("ether_ntohost")), "ethers");
+	CHECK(sap_use_index(SAP_STR("dlmopen")) >= 0);
+	CHECK(sap_use_index(SAP_STR("dlsym")) < 0);
+	CHECK(sap_use_index(SAP_STR("")) < 0);
+	CHECK_STR(sap_use_nss_database(SAP_STR("dlopen")), "");
+	CHECK_STR(sap_use_nss_database(SAP_STR("getaddrinfo")), "hosts");
+	CHECK_STR(sap_use_nss_database(SAP_STR("getpwnam_r")), "passwd");
+	CHECK_STR(sap_use_nss_database(SAP_STR("innetgr")), "netgroup");
+	CHECK_STR(sap_use_nss_database(SAP_STR("ether_ntohost")), "ethers");
 	CHECK(!strcmp(sap_elf_machine_name(EM_X86_64), "x86-64"));
 	CHECK(!strcmp(sap_elf_machine_name(EM_AARCH64), "AArch64"));
 	CHECK(!strcmp(sap_elf_machine_name(0xfff0), "unknown"));

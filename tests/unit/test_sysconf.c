@@ -392,7 +392,7 @@ static void test_pam(void)
 			       &err),
 		 &err);
 	CHECK_STR(got(&lines), "pam 0 sshd=pam_unix.so auth\n"
-			       "pam 1 sshd=/lib/security/pam_x.so auth\n"
+			       "pam 1 sshd=/lib/security/pam_x.so -auth\n"
 			       "include 2 sshd=common-account \n"
 			       "include 3 sshd=system-auth account\n"
 			       "include 4 sshd=password-auth password\n"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "elf/elf_int.h"
+#include "model/uses.h"
 
 /*
  * Imported functions that make an object load more, and the nsswitch.conf database that the
@@ -126,9 +126,9 @@ static const struct use uses[] = {
 
 enum { USES = sizeof(uses) / sizeof(uses[0]) };
 
-_Static_assert(USES <= SAP_ELF_USES_MAX, "SAP_ELF_USES_MAX is too small");
+_Static_assert(USES <= SAP_USES_MAX, "SAP_USES_MAX is too small");
 
-int sap_elf_use_index(struct sap_str function)
+int sap_use_index(struct sap_str function)
 {
 	int lo = 0, hi = USES;
 
@@ -146,19 +146,14 @@ int sap_elf_use_index(struct sap_str function)
 	return -1;
 }
 
-struct sap_str sap_elf_use_name(unsigned index)
+struct sap_str sap_use_name(unsigned index)
 {
 	return index < USES ? uses[index].name : (struct sap_str){ NULL, 0 };
 }
 
-bool sap_elf_use_is_interesting(struct sap_str function)
+struct sap_str sap_use_nss_database(struct sap_str function)
 {
-	return sap_elf_use_index(function) >= 0;
-}
-
-struct sap_str sap_elf_use_nss_database(struct sap_str function)
-{
-	int i = sap_elf_use_index(function);
+	int i = sap_use_index(function);
 
 	return i < 0 ? (struct sap_str){ NULL, 0 } : uses[i].database;
 }

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Completion of sapper for fish 3 and later.
+
+# The folder that --target names, or nothing.
+function __sapper_root
+    set -l words (commandline -opc)
+    set -l next 0
+    for word in $words
+        if test $next = 1
+            test -d "$word"; and string replace -r '/$' '' -- $word
+            return
+        end
+        switch $word
+            case -t --target
+                set next 1
+            case '--target=*'
+                set -l root (string replace -- --target= '' $word)
+                test -d "$root"; and string replace -r '/$' '' -- $root
+                return
+        end
+    end
+end
+
+function __sapper_programs
+    set -l root (__sapper_root)
+    for dir in /usr/sbin /usr/bin /usr/local/sbin /usr/local/bin /sbin /bin
+        set -l files $root$dir/*
+        test (count $files) -gt 0; and string replace -r '.*/' '' -- $files
+    end
+end
+
+function __sapper_libraries
+    set -l root (__sapper_root)
+    for dir in /usr/lib /usr/lib64 /usr/local/lib /usr/lib/*-linux-*
+        set -l files $root$dir/*.so*
+        test (count $files) -gt 0; and string replace -r '.*/' '' -- $files
+    end
+end
+
+function __sapper_command
+    set -l words (commandline -opc)
+    test (count $words) -gt 1; and test $words[2] = $argv[1]
+end
+
+function __sapper_first
+    test (count (commandline -opc)) -eq 1
+end
+
+complete -c sapper -f
+complete -c sapper -n __sapper_first -a scan -d 'What is here, who loads what'
+complete -c sapper -n __sapper_first -a links -d 'Who loads what, and why'
+complete -c sapper -n __sapper_first -a help -d 'Help about a command'
+complete -c sapper -n __sapper_first -a version -d 'Print the version'
+complete -c sapper -n __sapper_first -l version -d 'Print the version'
+complete -c sapper -n __sapper_first -s h -l help -d 'List the commands'
+complete -c sapper -n '__sapper_command help' -a 'scan links'
+
+for command in scan links
+    set -l seen "__sapper_command $command"
+    complete -c sapper -n $seen -l format -x -a 'tty json' -d 'Form of the answer'
+    complete -c sapper -n $seen -s o -l output -r -F -d 'Write the answer to a file'
+    complete -c sapper -n $seen -s q -l quiet -d 'No progress, no remarks'
+    complete -c sapper -n $seen -s v -l verbose -d 'Longer lists'
+    complete -c sapper -n $seen -l no-color -d 'No colours'
+    complete -c sapper -n $seen -s h -l help -d 'Short help'
+    complete -c sapper -n $seen -l cpu -x -a 'host base 2 3 4' -d 'CPU level to assume'
+    complete -c sapper -n $seen -F
+end
+
+complete -c sapper -n '__sapper_command scan' -l facts -r -F -d 'Also write the facts to a file'
+complete -c sapper -n '__sapper_command scan' -l files -d 'JSON: list the files of packages'
+
+set -l links '__sapper_command links'
+complete -c sapper -n $links -l why -x -a '(__sapper_libraries)' -d 'Every chain to a library'
+complete -c sapper -n $links -l count -d 'A line a program'
+complete -c sapper -n $links -l reverse -x -a '(__sapper_libraries)' -d 'All that would load it'
+complete -c sapper -n $links -l census -x -a '(__sapper_programs)' -d 'What it loads in targets'
+complete -c sapper -n $links -l unneeded -d 'Libraries that are named but not used'
+complete -c sapper -n $links -s t -l target -r -F -d 'Where the programs are'
+complete -c sapper -n $links -l strict -d 'Only what the loader does at start'
+complete -c sapper -n $links -l library-path -r -F -d 'LD_LIBRARY_PATH to assume'
+complete -c sapper -n $links -a '(__sapper_programs)'
