@@ -25,15 +25,16 @@ end
 function __sapper_programs
     set -l root (__sapper_root)
     for dir in /usr/sbin /usr/bin /usr/local/sbin /usr/local/bin /sbin /bin
-        set -l files $root$dir/*
+        set -l files "$root"$dir/*
         test (count $files) -gt 0; and string replace -r '.*/' '' -- $files
     end
 end
 
 function __sapper_libraries
     set -l root (__sapper_root)
-    for dir in /usr/lib /usr/lib64 /usr/local/lib /usr/lib/*-linux-*
-        set -l files $root$dir/*.so*
+    set -l dirs "$root"/usr/lib "$root"/usr/lib64 "$root"/usr/local/lib "$root"/usr/lib/*-linux-*
+    for dir in $dirs
+        set -l files $dir/*.so*
         test (count $files) -gt 0; and string replace -r '.*/' '' -- $files
     end
 end
@@ -56,6 +57,7 @@ complete -c sapper -n __sapper_first -l version -d 'Print the version'
 complete -c sapper -n __sapper_first -s h -l help -d 'List the commands'
 complete -c sapper -n '__sapper_command help' -a 'scan links'
 
+set -l command
 for command in scan links
     set -l seen "__sapper_command $command"
     complete -c sapper -n $seen -l format -x -a 'tty json' -d 'Form of the answer'

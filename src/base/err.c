@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static void store(struct sap_err *err, enum sap_code code, int sys_errno, unsigned long long offset,
-		  const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void store(struct sap_err *err, enum sap_code code,
+							int sys_errno, unsigned long long offset,
+							const char *fmt, va_list ap)
 {
 	if (!err)
 		return;
@@ -17,7 +18,7 @@ static void store(struct sap_err *err, enum sap_code code, int sys_errno, unsign
 		err->text[0] = '\0';
 }
 
-int sap_err_set(struct sap_err *err, enum sap_code code, const char *fmt, ...)
+int(sap_err_set)(struct sap_err *err, enum sap_code code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -27,7 +28,7 @@ int sap_err_set(struct sap_err *err, enum sap_code code, const char *fmt, ...)
 	return code;
 }
 
-int sap_err_format(struct sap_err *err, unsigned long long offset, const char *fmt, ...)
+int(sap_err_format)(struct sap_err *err, unsigned long long offset, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -37,7 +38,7 @@ int sap_err_format(struct sap_err *err, unsigned long long offset, const char *f
 	return SAP_EFORMAT;
 }
 
-int sap_err_sys(struct sap_err *err, int sys_errno, const char *fmt, ...)
+int(sap_err_sys)(struct sap_err *err, int sys_errno, const char *fmt, ...)
 {
 	enum sap_code code = SAP_EIO;
 	char reason[128];
@@ -60,7 +61,7 @@ int sap_err_sys(struct sap_err *err, int sys_errno, const char *fmt, ...)
 	return code;
 }
 
-int sap_err_wrap(struct sap_err *err, const char *fmt, ...)
+int(sap_err_wrap)(struct sap_err *err, const char *fmt, ...)
 {
 	char inner[SAP_ERR_TEXT_MAX];
 	size_t used;
@@ -77,7 +78,7 @@ int sap_err_wrap(struct sap_err *err, const char *fmt, ...)
 	return err->code;
 }
 
-int sap_err_nomem(struct sap_err *err)
+int(sap_err_nomem)(struct sap_err *err)
 {
 	return sap_err_set(err, SAP_ENOMEM, "out of memory");
 }

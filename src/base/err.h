@@ -53,6 +53,21 @@ int sap_err_wrap(struct sap_err *err, const char *fmt, ...) __attribute__((forma
 /* Out of memory, in one expression. */
 int sap_err_nomem(struct sap_err *err);
 
+/* What these return is below zero. Saying so to the compiler keeps static analysers from
+ * following paths on which an error was no error. */
+static inline int sap_negative(int code)
+{
+	if (code >= 0)
+		__builtin_unreachable();
+	return code;
+}
+
+#define sap_err_set(...) sap_negative((sap_err_set)(__VA_ARGS__))
+#define sap_err_sys(...) sap_negative((sap_err_sys)(__VA_ARGS__))
+#define sap_err_format(...) sap_negative((sap_err_format)(__VA_ARGS__))
+#define sap_err_wrap(...) sap_negative((sap_err_wrap)(__VA_ARGS__))
+#define sap_err_nomem(...) sap_negative((sap_err_nomem)(__VA_ARGS__))
+
 /* A stable word for a code: "format", "limit" ...; used in diagnostics and JSON. */
 const char *sap_code_name(int code);
 

@@ -33,7 +33,7 @@
 #define SAP_ELF_NAME_MAX 4096u                   /* bytes of a soname or a DT_NEEDED that is kept */
 #define SAP_ELF_RELOCS_MAX 8000000u              /* relocations looked at for IRELATIVE */
 #define SAP_ELF_RODATA_MAX (64 * SAP_MIB)        /* read-only data searched for sonames */
-#define SAP_ELF_STRINGS_MAX 256u                 /* sonames kept of that search */
+#define SAP_ELF_STRINGS_MAX 1024u                /* sonames kept of that search */
 #define SAP_ELF_SYMBOL_NAME_MAX (64 * SAP_KIB)   /* bytes of a symbol's name */
 #define SAP_ELF_SYMBOL_BYTES_MAX (512 * SAP_MIB) /* bytes of all symbol names of an object */
 #define SAP_ELF_DLOPEN_NOTES_MAX 1024u           /* .note.dlopen entries of one object */
@@ -43,14 +43,14 @@
 #define SAP_FILES_MAX 20000000u /* owned files of one target */
 #define SAP_RPM_HEADER_MAX (256 * SAP_MIB)
 #define SAP_RPM_TAGS_MAX 65536u
-#define SAP_RELATIONS_MAX 65536u                  /* dependencies of one package */
-#define SAP_DB_LINE_MAX (1 * SAP_MIB)             /* a line of a database in text */
-#define SAP_DB_NOTES_MAX 1000u                    /* diagnostics about one database file */
-#define SAP_RPM_TEXT_MAX (64 * SAP_KIB)           /* a name, a version, a licence */
-#define SAP_RPM_DIRS_MAX 1000000u                 /* folders named by one package */
-#define SAP_RPM_RELATION_BYTES_MAX (4 * SAP_MIB)  /* text of one package's relations */
-#define SAP_RPM_PATH_BYTES_MAX (2 * SAP_GIB)      /* text of all paths of one database */
-#define SAP_SQLITE_STEPS_MAX 100000000ULL         /* operations of SQLite in one query */
+#define SAP_RELATIONS_MAX 65536u                 /* dependencies of one package */
+#define SAP_DB_LINE_MAX (1 * SAP_MIB)            /* a line of a database in text */
+#define SAP_DB_NOTES_MAX 1000u                   /* diagnostics about one database file */
+#define SAP_RPM_TEXT_MAX (64 * SAP_KIB)          /* a name, a version, a licence */
+#define SAP_RPM_DIRS_MAX 1000000u                /* folders named by one package */
+#define SAP_RPM_RELATION_BYTES_MAX (4 * SAP_MIB) /* text of one package's relations */
+#define SAP_RPM_PATH_BYTES_MAX (2 * SAP_GIB)     /* text of all paths of one database */
+#define SAP_SQLITE_STEPS_MAX 100000000ULL        /* operations of SQLite in one query */
 
 /* Facts. */
 #define SAP_RECORD_MAX (8 * SAP_MIB)   /* one CBOR record */
@@ -73,8 +73,8 @@
 #define SAP_LINK_SEARCHED_MAX 100000u   /* steps of failed searches that are kept */
 #define SAP_LINK_WHY_STEPS_MAX 1000000u /* of the walk that counts chains to a library */
 #define SAP_LINK_BIND_STEPS_MAX 100000000u /* definitions looked at for one object's imports */
-#define SAP_LINK_PAM_DEPTH_MAX 16u      /* services included by services */
-#define SAP_LINK_PAM_LINES_MAX 1024u    /* modules of one service */
+#define SAP_LINK_PAM_DEPTH_MAX 16u         /* services included by services */
+#define SAP_LINK_PAM_LINES_MAX 1024u       /* modules of one service */
 
 /* Configuration of a system. */
 #define SAP_LDCACHE_ENTRIES_MAX 262144u

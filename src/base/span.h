@@ -67,7 +67,7 @@ static inline bool sap_span_u16(struct sap_span s, uint64_t off, bool big, uint1
 {
 	uint16_t v;
 
-	if (!sap_span_has(s, off, sizeof(v)))
+	if (!s.p || !sap_span_has(s, off, sizeof(v)))
 		return false;
 	memcpy(&v, s.p + off, sizeof(v));
 	*out = big == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap16(v);
@@ -78,7 +78,7 @@ static inline bool sap_span_u32(struct sap_span s, uint64_t off, bool big, uint3
 {
 	uint32_t v;
 
-	if (!sap_span_has(s, off, sizeof(v)))
+	if (!s.p || !sap_span_has(s, off, sizeof(v)))
 		return false;
 	memcpy(&v, s.p + off, sizeof(v));
 	*out = big == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap32(v);
@@ -89,7 +89,7 @@ static inline bool sap_span_u64(struct sap_span s, uint64_t off, bool big, uint6
 {
 	uint64_t v;
 
-	if (!sap_span_has(s, off, sizeof(v)))
+	if (!s.p || !sap_span_has(s, off, sizeof(v)))
 		return false;
 	memcpy(&v, s.p + off, sizeof(v));
 	*out = big == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) ? v : __builtin_bswap64(v);
@@ -101,7 +101,7 @@ static inline bool sap_span_cstr(struct sap_span s, uint64_t off, struct sap_str
 {
 	const unsigned char *end;
 
-	if (off >= s.n)
+	if (!s.p || off >= s.n)
 		return false;
 	end = memchr(s.p + off, '\0', s.n - off);
 	if (!end)
@@ -117,20 +117,22 @@ static inline struct sap_str sap_str_of(const char *cstr)
 
 static inline bool sap_str_eq(struct sap_str a, struct sap_str b)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	return a.n == b.n && (a.n == 0 || (a.p && b.p && memcmp(a.p, b.p, a.n) == 0));
 }
 
 #define sap_str_is(s, lit) sap_str_eq((s), SAP_STR(lit))
 
 static inline bool sap_str_starts(struct sap_str s, struct sap_str prefix)
 {
-	return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
+	return s.n >= prefix.n &&
+	       (prefix.n == 0 || (s.p && prefix.p && memcmp(s.p, prefix.p, prefix.n) == 0));
 }
 
 static inline bool sap_str_ends(struct sap_str s, struct sap_str suffix)
 {
 	return s.n >= suffix.n &&
-	       (suffix.n == 0 || memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0);
+	       (suffix.n == 0 ||
+		(s.p && suffix.p && memcmp(s.p + s.n - suffix.n, suffix.p, suffix.n) == 0));
 }
 
 /* s without its first n bytes (all of it when n is larger). */

@@ -146,7 +146,8 @@ int sap_child_start(struct sap_child *child, const char *worker, int rootfd,
 
 	*child = (struct sap_child){ .request_fd = -1, .facts_fd = -1 };
 	child->decoder = sap_decoder_new(facts);
-	r = child->decoder ? make_progress(child, &ends, err) : sap_err_nomem(err);
+	child->piece = malloc(READ_BYTES);
+	r = child->decoder && child->piece ? make_progress(child, &ends, err) : sap_err_nomem(err);
 	if (r == 0)
 		r = make_pipes(child, &ends, rootfd, err);
 	if (r == 0)
@@ -215,9 +216,9 @@ static bool keep_watch(const struct sap_child *child, const struct sap_extract_o
 	return seconds_since(&watch->at, &now) < SAP_WORKER_STALL_SECONDS;
 }
 
-static int take_bytes(struct sap_child *child, unsigned char *buf, struct sap_err *err)
+static int take_bytes(struct sap_child *child, struct sap_err *err)
 {
-	ssize_t n = read(child->facts_fd, buf, READ_BYTES);
+	ssize_t n = read(child->facts_fd, child->piece, READ_BYTES);
 	int r;
 
 	if (n < 0 && errno == EINTR)
@@ -228,7 +229,7 @@ static int take_bytes(struct sap_child *child, unsigned char *buf, struct sap_er
 		child->ended = true;
 		return sap_err_set(err, SAP_EWORKER, "the worker ended");
 	}
-	r = sap_decoder_feed(child->decoder, buf, (size_t)n, err);
+	r = sap_decoder_feed(child->decoder, child->piece, (size_t)n, err);
 	/* What the worker says cannot be trusted any more; memory is our own matter. */
 	if (r < 0 && r != SAP_ENOMEM) {
 		sap_err_wrap(err, "the worker broke the protocol");
@@ -240,16 +241,15 @@ static int take_bytes(struct sap_child *child, unsigned char *buf, struct sap_er
 int sap_child_receive(struct sap_child *child, const struct sap_extract_options *options,
 		      struct sap_err *err)
 {
-	unsigned char *buf sap_cleanup_free = malloc(READ_BYTES);
 	struct watch watch = { 0 };
-	int r = buf ? 0 : sap_err_nomem(err);
+	int r = 0;
 
 	while (r == 0) {
 		struct pollfd pollfd = { .fd = child->facts_fd, .events = POLLIN };
 		int ready = poll(&pollfd, 1, TICK_MS);
 
 		if (ready > 0)
-			r = take_bytes(child, buf, err);
+			r = take_bytes(child, err);
 		else if (ready == 0 && sap_decoder_feed(child->decoder, NULL, 0, err) < 0)
 			r = SAP_EWORKER;
 		if (r == 0 && sap_decoder_ended(child->decoder))
@@ -324,6 +324,7 @@ void sap_child_clear(struct sap_child *child)
 	sap_child_stop(child, NULL);
 	sap_close_fd(&child->facts_fd);
 	sap_decoder_free(child->decoder);
+	free(child->piece);
 	if (child->progress)
 		munmap(child->progress, sizeof(*child->progress));
 	*child = (struct sap_child){ .request_fd = -1, .facts_fd = -1 };

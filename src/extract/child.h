@@ -16,7 +16,8 @@ struct sap_child {
 	int facts_fd;
 	struct sap_progress *progress; /* shared with the worker: read with care */
 	struct sap_decoder *decoder;
-	bool ended; /* it closed its end: it is gone, or about to be */
+	unsigned char *piece; /* what has just been read */
+	bool ended;           /* it closed its end: it is gone, or about to be */
 };
 
 /* How a worker ended. */

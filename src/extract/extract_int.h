@@ -125,7 +125,7 @@ int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, u
 
 struct sap_folder {
 	struct sap_str canonical; /* absent: there is no such folder */
-	int fd;			  /* -1: not open */
+	int fd;                   /* -1: not open */
 };
 
 /* Many paths share a few folders: each is resolved once, and opened if that is wanted. One

@@ -129,26 +129,31 @@ static int visit_dir(struct visit *visit, const char *name, struct sap_err *err)
 	return 0;
 }
 
+static int give_link(struct visit *visit, const char *name, struct sap_str target,
+		     struct sap_err *err)
+{
+	char *path = child_path(visit, name);
+	struct sap_rec_symlink rec = { sap_str_of(path), target };
+	int r = path ? visit->thread->encoder.sink.symlink(&visit->thread->encoder.sink, &rec, err)
+		     : sap_err_nomem(err);
+
+	visit->thread->stats.symlinks++;
+	free(path);
+	return r;
+}
+
 static int visit_link(struct visit *visit, const char *name, struct sap_err *err)
 {
 	char target[SAP_PATH_MAX];
 	ssize_t n = readlinkat(visit->fd, name, target, sizeof(target));
-	char *path sap_cleanup_free = NULL;
-	struct sap_rec_symlink rec;
 
-	if (n < 0 && (errno == ENOENT || errno == EINVAL))
+	if (n >= 0)
+		return give_link(visit, name, (struct sap_str){ target, (size_t)n }, err);
+	if (errno == ENOENT || errno == EINVAL)
 		return note(visit, name, sap_code_name(SAP_ECHANGED), err,
 			    "the link vanished while its folder was read");
-	path = child_path(visit, name);
-	if (!path)
-		return sap_err_nomem(err);
-	if (n < 0) {
-		visit->thread->stats.unreadable++;
-		return note(visit, name, sap_code_name(SAP_EIO), err, "the link cannot be read");
-	}
-	visit->thread->stats.symlinks++;
-	rec = (struct sap_rec_symlink){ sap_str_of(path), { target, (size_t)n } };
-	return visit->thread->encoder.sink.symlink(&visit->thread->encoder.sink, &rec, err);
+	visit->thread->stats.unreadable++;
+	return note(visit, name, sap_code_name(SAP_EIO), err, "the link cannot be read");
 }
 
 /* Names that a dynamic loader may try although they are no ELF: libc.so as a linker script. */
@@ -294,7 +299,7 @@ static int visit_folder(struct walk *walk, struct sap_worker_thread *thread,
 	};
 	const struct sap_rec_dir rec = { visit.path };
 	struct sap_err fault = { 0 };
-	struct stat st;
+	struct stat st = { 0 };
 	int sap_cleanup_fd fd = -1;
 	int r = sap_input_dir_open(walk->worker->input, visit.path, &fd, &fault);
 

@@ -467,6 +467,7 @@ static int serve_all(struct sap_worker *worker, struct sap_err *err)
 		if (r < 0)
 			break;
 	}
+	worker->request = NULL;
 	sap_arena_clear(&arena);
 	sap_input_free(worker->input);
 	return r;

@@ -228,7 +228,8 @@ static int canonical(struct sap_input *input, const char *path, struct sap_buf *
 	int sap_cleanup_fd fd = -1;
 	int rc;
 
-	strcpy(text, path);
+	/* The path fits: sap_input_cpath has made it. */
+	memcpy(text, path, strlen(path) + 1);
 	rc = canonical_fast(input, text, st, &walk);
 	if (rc == 0)
 		normalise(text, canon);

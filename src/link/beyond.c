@@ -360,7 +360,7 @@ static bool is_known(struct sap_link *link, const struct sap_wish *wish)
 static int grant(struct sap_run *run, uint32_t entry, size_t first, size_t end)
 {
 	struct sap_link *link = run->link;
-	uint32_t context, to;
+	uint32_t context = 0, to = SAP_NONE;
 	bool fresh;
 	int r;
 

@@ -350,7 +350,7 @@ static int load_needed(struct sap_run *run, uint32_t entry, uint32_t context)
 	struct sap_loaded at = link->loaded.v[entry];
 	struct sap_request q = { .from = entry, .kind = SAP_EDGE_NEEDED };
 	struct sap_node node;
-	uint32_t index, to;
+	uint32_t index = 0, to = SAP_NONE;
 	bool fresh;
 	int r;
 
@@ -425,7 +425,7 @@ static int load_filters(struct sap_run *run, uint32_t entry, uint32_t context, u
 	q.optional = kind == SAP_EDGE_AUXILIARY;
 	for (uint32_t i = 0; i < names.n; i++) {
 		struct sap_dep dep;
-		uint32_t to;
+		uint32_t to = SAP_NONE;
 		bool fresh;
 		int r;
 
@@ -518,7 +518,7 @@ static int load_preloads(struct sap_run *run)
 		struct sap_request q = { .from = THE_PROGRAM, .kind = SAP_EDGE_PRELOAD };
 		struct sap_dep dep = { .raw = s->value, .name = s->value };
 		struct sap_str text = sap_link_str(link, s->value);
-		uint32_t to;
+		uint32_t to = SAP_NONE;
 		bool fresh;
 
 		q.name = s->value;

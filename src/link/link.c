@@ -247,7 +247,7 @@ uint32_t sap_link_interp(struct sap_link *link, uint32_t object)
 static int prefetch_object(struct sap_link *link, uint32_t object, struct sap_err *err)
 {
 	const struct sap_object *o = &link->facts->objects.v[object];
-	uint32_t env, chain, context, index, found;
+	uint32_t env = 0, chain = 0, context = 0, index = 0, found = 0;
 	int r = sap_env_of(link, object, &env, err);
 
 	if (r == 0)

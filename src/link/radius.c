@@ -47,7 +47,8 @@ static int count_programs(const struct sap_facts *facts, struct sap_link *link,
 		o->is_static = closure.is_static;
 		o->libraries = closure.n_strict;
 		o->direct = closure.n_direct;
-		o->missing = (uint32_t)closure.missing.n;
+		for (size_t m = 0; m < closure.missing.n; m++)
+			o->missing += !closure.edges.v[closure.missing.v[m].edge].optional;
 		for (size_t v = 0; v < closure.versions.n; v++)
 			o->missing += !closure.versions.v[v].weak;
 		radius->n_programs++;

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <cbor.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 #include "base/limits.h"
 #include "model/codec.h"
 #include "model/codec_int.h"
+#include "model/cursor_int.h"
 #include "model/facts.h"
-
-/* One CBOR item, as far as facts use them. */
-enum item_type { ITEM_NONE, ITEM_UINT, ITEM_NEGINT, ITEM_BYTES, ITEM_ARRAY, ITEM_BOOL, ITEM_BAD };
-
-struct item {
-	enum item_type type;
-	uint64_t v; /* number, length of an array, truth */
-	struct sap_str bytes;
-};
 
 struct sap_decoder {
 	struct sap_facts *facts;
@@ -28,282 +19,18 @@ struct sap_decoder {
 	int failed;
 };
 
-/* The bytes being decoded, and how that goes. code is the first thing that went wrong:
- * later reads do nothing. */
-struct cursor {
-	const unsigned char *p;
-	size_t n;
-	size_t at;
-	int code; /* SAP_EFORMAT ..., or NEED_MORE */
-	const char *what;
-};
-
-enum { NEED_MORE = 1 };
-
-/* ---- items ---------------------------------------------------------------------------- */
-
-static void on_uint8(void *ctx, uint8_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_UINT, .v = v };
-}
-
-static void on_uint16(void *ctx, uint16_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_UINT, .v = v };
-}
-
-static void on_uint32(void *ctx, uint32_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_UINT, .v = v };
-}
-
-static void on_uint64(void *ctx, uint64_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_UINT, .v = v };
-}
-
-static void on_negint8(void *ctx, uint8_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_NEGINT, .v = v };
-}
-
-static void on_negint16(void *ctx, uint16_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_NEGINT, .v = v };
-}
-
-static void on_negint32(void *ctx, uint32_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_NEGINT, .v = v };
-}
-
-static void on_negint64(void *ctx, uint64_t v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_NEGINT, .v = v };
-}
-
-static void on_bytes(void *ctx, cbor_data p, size_t n)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_BYTES, .bytes = { (const char *)p, n } };
-}
-
-static void on_array(void *ctx, size_t n)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_ARRAY, .v = n };
-}
-
-static void on_bool(void *ctx, bool v)
-{
-	*(struct item *)ctx = (struct item){ .type = ITEM_BOOL, .v = v };
-}
-
-/* Everything else is no part of the format. */
-static void on_bad(void *ctx)
-{
-	((struct item *)ctx)->type = ITEM_BAD;
-}
-
-static void on_bad_text(void *ctx, cbor_data p, size_t n)
-{
-	(void)p;
-	(void)n;
-	on_bad(ctx);
-}
-
-static void on_bad_size(void *ctx, size_t n)
-{
-	(void)n;
-	on_bad(ctx);
-}
-
-static void on_bad_tag(void *ctx, uint64_t n)
-{
-	(void)n;
-	on_bad(ctx);
-}
-
-static void on_bad_float(void *ctx, float v)
-{
-	(void)v;
-	on_bad(ctx);
-}
-
-static void on_bad_double(void *ctx, double v)
-{
-	(void)v;
-	on_bad(ctx);
-}
-
-static const struct cbor_callbacks item_callbacks = {
-	.uint8 = on_uint8,
-	.uint16 = on_uint16,
-	.uint32 = on_uint32,
-	.uint64 = on_uint64,
-	.negint8 = on_negint8,
-	.negint16 = on_negint16,
-	.negint32 = on_negint32,
-	.negint64 = on_negint64,
-	.byte_string_start = on_bad,
-	.byte_string = on_bytes,
-	.string = on_bad_text,
-	.string_start = on_bad,
-	.indef_array_start = on_bad,
-	.array_start = on_array,
-	.indef_map_start = on_bad,
-	.map_start = on_bad_size,
-	.tag = on_bad_tag,
-	.float2 = on_bad_float,
-	.float4 = on_bad_float,
-	.float8 = on_bad_double,
-	.undefined = on_bad,
-	.null = on_bad,
-	.boolean = on_bool,
-	.indef_break = on_bad,
-};
-
-static void stop(struct cursor *c, int code, const char *what)
-{
-	if (!c->code) {
-		c->code = code;
-		c->what = what;
-	}
-}
-
-static struct item next(struct cursor *c)
-{
-	struct item item = { .type = ITEM_NONE };
-	struct cbor_decoder_result got;
-
-	if (c->code)
-		return item;
-	if (c->at == c->n) {
-		stop(c, NEED_MORE, NULL);
-		return item;
-	}
-	got = cbor_stream_decode(c->p + c->at, c->n - c->at, &item_callbacks, &item);
-	if (got.status == CBOR_DECODER_NEDATA)
-		stop(c, NEED_MORE, NULL);
-	else if (got.status != CBOR_DECODER_FINISHED || got.read == 0 || got.read > c->n - c->at)
-		stop(c, SAP_EFORMAT, "not a CBOR item");
-	else if (item.type == ITEM_BAD || item.type == ITEM_NONE)
-		stop(c, SAP_EFORMAT, "a CBOR item of a kind that facts do not use");
-	else
-		c->at += got.read;
-	return item;
-}
-
-static uint64_t get_uint(struct cursor *c, uint64_t max)
-{
-	struct item item = next(c);
-
-	if (c->code)
-		return 0;
-	if (item.type != ITEM_UINT || item.v > max) {
-		stop(c, SAP_EFORMAT, "a number that is not what its field may hold");
-		return 0;
-	}
-	return item.v;
-}
-
-static int64_t get_int(struct cursor *c)
-{
-	struct item item = next(c);
-
-	if (c->code)
-		return 0;
-	if (item.v > INT64_MAX || (item.type != ITEM_UINT && item.type != ITEM_NEGINT)) {
-		stop(c, SAP_EFORMAT, "a signed number expected");
-		return 0;
-	}
-	return item.type == ITEM_UINT ? (int64_t)item.v : -1 - (int64_t)item.v;
-}
-
-static bool get_bool(struct cursor *c)
-{
-	struct item item = next(c);
-
-	if (!c->code && item.type != ITEM_BOOL)
-		stop(c, SAP_EFORMAT, "a truth value expected");
-	return item.v != 0;
-}
-
-static struct sap_str get_str(struct cursor *c)
-{
-	struct item item = next(c);
-
-	if (!c->code && item.type != ITEM_BYTES)
-		stop(c, SAP_EFORMAT, "a byte string expected");
-	return item.bytes;
-}
-
-static uint32_t get_array(struct cursor *c, uint64_t max)
-{
-	struct item item = next(c);
-
-	if (c->code)
-		return 0;
-	if (item.type != ITEM_ARRAY || item.v > max) {
-		stop(c, SAP_EFORMAT, "an array expected, or one of fewer elements");
-		return 0;
-	}
-	/* An element takes a byte at least: a length beyond the bytes cannot be whole. This
-	 * keeps a lying length from costing memory. */
-	if (item.v > c->n - c->at) {
-		stop(c, NEED_MORE, NULL);
-		return 0;
-	}
-	return (uint32_t)item.v;
-}
-
-static void *take(struct cursor *c, struct sap_arena *arena, uint64_t n, uint64_t size)
-{
-	void *p = c->code ? NULL : sap_arena_array(arena, n, size);
-
-	if (!p)
-		stop(c, SAP_ENOMEM, "out of memory");
-	return p;
-}
-
-static struct sap_strs get_strs(struct cursor *c, struct sap_arena *arena)
-{
-	uint32_t n = get_array(c, SAP_LIST_MAX);
-	struct sap_str *v = n ? take(c, arena, n, sizeof(*v)) : NULL;
-
-	if (!v)
-		return (struct sap_strs){ 0 };
-	for (uint32_t i = 0; i < n; i++)
-		v[i] = get_str(c);
-	return (struct sap_strs){ v, n };
-}
-
-/* Passes over one item with everything inside it. */
-static void skip(struct cursor *c)
-{
-	uint64_t left = 1;
-
-	while (left && !c->code) {
-		struct item item = next(c);
-
-		left--;
-		if (item.type == ITEM_ARRAY) {
-			if (item.v > c->n - c->at)
-				stop(c, NEED_MORE, NULL);
-			left += item.v;
-		}
-	}
-}
-
 /* ---- records -------------------------------------------------------------------------- */
 
 #define CHECKED(c, call) ((c)->code ? 0 : (call))
 
-static int take_header(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_header(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
 	struct sap_facts *facts = d->facts;
-	struct sap_str magic = get_str(c);
-	uint64_t version = get_uint(c, UINT32_MAX);
-	struct sap_str tool = get_str(c), target = get_str(c), kind = get_str(c);
-	bool whole = get_bool(c), with_symbols = get_bool(c);
+	struct sap_str magic = sap_cursor_str(c);
+	uint64_t version = sap_cursor_uint(c, UINT32_MAX);
+	struct sap_str tool = sap_cursor_str(c), target = sap_cursor_str(c),
+		       kind = sap_cursor_str(c);
+	bool whole = sap_cursor_bool(c), with_symbols = sap_cursor_bool(c);
 
 	if (c->code)
 		return 0;
@@ -325,127 +52,127 @@ static int take_header(struct sap_decoder *d, struct cursor *c, struct sap_err *
 	return 0;
 }
 
-static int take_os(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_os(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_os rec = { .source = get_str(c) };
+	struct sap_rec_os rec = { .source = sap_cursor_str(c) };
 
-	rec.id = get_str(c);
-	rec.id_like = get_str(c);
-	rec.version_id = get_str(c);
-	rec.codename = get_str(c);
-	rec.name = get_str(c);
-	rec.pretty_name = get_str(c);
-	rec.variant_id = get_str(c);
-	rec.build_id = get_str(c);
-	rec.cpe_name = get_str(c);
-	rec.point_release = get_str(c);
+	rec.id = sap_cursor_str(c);
+	rec.id_like = sap_cursor_str(c);
+	rec.version_id = sap_cursor_str(c);
+	rec.codename = sap_cursor_str(c);
+	rec.name = sap_cursor_str(c);
+	rec.pretty_name = sap_cursor_str(c);
+	rec.variant_id = sap_cursor_str(c);
+	rec.build_id = sap_cursor_str(c);
+	rec.cpe_name = sap_cursor_str(c);
+	rec.point_release = sap_cursor_str(c);
 	return CHECKED(c, d->facts->sink.os(&d->facts->sink, &rec, err));
 }
 
-static void take_relations(struct sap_decoder *d, struct cursor *c, struct sap_rec_package *rec)
+static void take_relations(struct sap_decoder *d, struct sap_cursor *c, struct sap_rec_package *rec)
 {
-	uint32_t n = get_array(c, 2 * SAP_RELATIONS_MAX);
+	uint32_t n = sap_cursor_array(c, 2 * SAP_RELATIONS_MAX);
 	struct sap_rec_relation *v;
 
 	if (n % 2)
-		stop(c, SAP_EFORMAT, "an odd number of relation fields");
-	v = n ? take(c, &d->arena, n / 2, sizeof(*v)) : NULL;
+		sap_cursor_stop(c, SAP_EFORMAT, "an odd number of relation fields");
+	v = n ? sap_cursor_take(c, &d->arena, n / 2, sizeof(*v)) : NULL;
 	if (!v)
 		return;
 	for (uint32_t i = 0; i < n / 2; i++) {
-		v[i].kind = (enum sap_relation_kind)get_uint(c, SAP_REL_KINDS - 1);
-		v[i].text = get_str(c);
+		v[i].kind = (enum sap_relation_kind)sap_cursor_uint(c, SAP_REL_KINDS - 1);
+		v[i].text = sap_cursor_str(c);
 	}
 	rec->relations = v;
 	rec->n_relations = n / 2;
 }
 
-static int take_package(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_package(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_package rec = { .id = (uint32_t)get_uint(c, UINT32_MAX) };
+	struct sap_rec_package rec = { .id = (uint32_t)sap_cursor_uint(c, UINT32_MAX) };
 
-	rec.type = (enum sap_package_type)get_uint(c, SAP_PACKAGE_TYPES - 1);
-	rec.name = get_str(c);
-	rec.version = get_str(c);
-	rec.arch = get_str(c);
-	rec.source = get_str(c);
-	rec.source_version = get_str(c);
-	rec.licence = get_str(c);
-	rec.maintainer = get_str(c);
-	rec.vendor = get_str(c);
-	rec.section = get_str(c);
-	rec.modularity = get_str(c);
-	rec.database = get_str(c);
-	rec.install_time = get_int(c);
-	rec.installed_size = get_uint(c, UINT64_MAX);
-	rec.auto_installed = (enum sap_tristate)get_uint(c, SAP_YES);
-	rec.essential = (enum sap_tristate)get_uint(c, SAP_YES);
-	rec.broken = get_bool(c);
+	rec.type = (enum sap_package_type)sap_cursor_uint(c, SAP_PACKAGE_TYPES - 1);
+	rec.name = sap_cursor_str(c);
+	rec.version = sap_cursor_str(c);
+	rec.arch = sap_cursor_str(c);
+	rec.source = sap_cursor_str(c);
+	rec.source_version = sap_cursor_str(c);
+	rec.licence = sap_cursor_str(c);
+	rec.maintainer = sap_cursor_str(c);
+	rec.vendor = sap_cursor_str(c);
+	rec.section = sap_cursor_str(c);
+	rec.modularity = sap_cursor_str(c);
+	rec.database = sap_cursor_str(c);
+	rec.install_time = sap_cursor_int(c);
+	rec.installed_size = sap_cursor_uint(c, UINT64_MAX);
+	rec.auto_installed = (enum sap_tristate)sap_cursor_uint(c, SAP_YES);
+	rec.essential = (enum sap_tristate)sap_cursor_uint(c, SAP_YES);
+	rec.broken = sap_cursor_bool(c);
 	take_relations(d, c, &rec);
 	return CHECKED(c, d->facts->sink.package(&d->facts->sink, &rec, err));
 }
 
-static int take_file(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_file(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_file rec = { .package = (uint32_t)get_uint(c, UINT32_MAX) };
+	struct sap_rec_file rec = { .package = (uint32_t)sap_cursor_uint(c, UINT32_MAX) };
 
-	rec.flags = (uint32_t)get_uint(c, UINT16_MAX);
-	rec.path = get_str(c);
-	rec.digest_kind = (enum sap_digest_kind)get_uint(c, SAP_DIGEST_KINDS - 1);
-	rec.digest = get_str(c);
+	rec.flags = (uint32_t)sap_cursor_uint(c, UINT16_MAX);
+	rec.path = sap_cursor_str(c);
+	rec.digest_kind = (enum sap_digest_kind)sap_cursor_uint(c, SAP_DIGEST_KINDS - 1);
+	rec.digest = sap_cursor_str(c);
 	if (!c->code && rec.digest.n && rec.digest.n != sap_digest_size(rec.digest_kind))
-		stop(c, SAP_EFORMAT, "a digest of the wrong length");
+		sap_cursor_stop(c, SAP_EFORMAT, "a digest of the wrong length");
 	return CHECKED(c, d->facts->sink.file(&d->facts->sink, &rec, err));
 }
 
-static int take_symlink(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_symlink(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_symlink rec = { .path = get_str(c) };
+	struct sap_rec_symlink rec = { .path = sap_cursor_str(c) };
 
-	rec.target = get_str(c);
+	rec.target = sap_cursor_str(c);
 	return CHECKED(c, d->facts->sink.symlink(&d->facts->sink, &rec, err));
 }
 
-static int take_dir(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_dir(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	const struct sap_rec_dir rec = { .path = get_str(c) };
+	const struct sap_rec_dir rec = { .path = sap_cursor_str(c) };
 
 	return CHECKED(c, d->facts->sink.dir(&d->facts->sink, &rec, err));
 }
 
-static int take_other(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_other(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_other rec = { .path = get_str(c) };
+	struct sap_rec_other rec = { .path = sap_cursor_str(c) };
 
-	rec.size = get_uint(c, UINT64_MAX);
+	rec.size = sap_cursor_uint(c, UINT64_MAX);
 	return CHECKED(c, d->facts->sink.other(&d->facts->sink, &rec, err));
 }
 
-static int take_lookup(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_lookup(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_lookup rec = { .path = get_str(c) };
+	struct sap_rec_lookup rec = { .path = sap_cursor_str(c) };
 
-	rec.canonical = get_str(c);
-	rec.result = (enum sap_lookup_result)get_uint(c, SAP_LOOKUP_RESULTS - 1);
+	rec.canonical = sap_cursor_str(c);
+	rec.result = (enum sap_lookup_result)sap_cursor_uint(c, SAP_LOOKUP_RESULTS - 1);
 	return CHECKED(c, d->facts->sink.lookup(&d->facts->sink, &rec, err));
 }
 
-static void take_verneeds(struct sap_decoder *d, struct cursor *c, struct sap_rec_object *rec)
+static void take_verneeds(struct sap_decoder *d, struct sap_cursor *c, struct sap_rec_object *rec)
 {
-	uint32_t n = get_array(c, 2 * SAP_ELF_VERSIONS_MAX), n_weak;
+	uint32_t n = sap_cursor_array(c, 2 * SAP_ELF_VERSIONS_MAX), n_weak;
 	struct sap_rec_verneed *v = NULL;
 
 	if (n % 2)
-		stop(c, SAP_EFORMAT, "an odd number of version fields");
+		sap_cursor_stop(c, SAP_EFORMAT, "an odd number of version fields");
 	if (n)
-		v = take(c, &d->arena, n / 2, sizeof(*v));
+		v = sap_cursor_take(c, &d->arena, n / 2, sizeof(*v));
 	for (uint32_t i = 0; v && i < n / 2; i++) {
-		v[i].file = get_str(c);
-		v[i].version = get_str(c);
+		v[i].file = sap_cursor_str(c);
+		v[i].version = sap_cursor_str(c);
 	}
-	n_weak = get_array(c, n / 2);
+	n_weak = sap_cursor_array(c, n / 2);
 	for (uint32_t i = 0; i < n_weak && !c->code; i++) {
-		uint64_t at = get_uint(c, n / 2 - 1);
+		uint64_t at = sap_cursor_uint(c, n / 2 - 1);
 
 		if (v && !c->code)
 			v[at].weak = true;
@@ -454,159 +181,160 @@ static void take_verneeds(struct sap_decoder *d, struct cursor *c, struct sap_re
 	rec->n_verneeds = v ? n / 2 : 0;
 }
 
-static void take_notes(struct sap_decoder *d, struct cursor *c, struct sap_rec_object *rec)
+static void take_notes(struct sap_decoder *d, struct sap_cursor *c, struct sap_rec_object *rec)
 {
 	struct sap_rec_package_note *note = &rec->package_note;
-	uint32_t n = get_array(c, SAP_LIST_MAX);
-	struct sap_rec_dlopen_note *v = n ? take(c, &d->arena, n, sizeof(*v)) : NULL;
+	uint32_t n = sap_cursor_array(c, SAP_LIST_MAX);
+	struct sap_rec_dlopen_note *v = n ? sap_cursor_take(c, &d->arena, n, sizeof(*v)) : NULL;
 
 	for (uint32_t i = 0; v && i < n && !c->code; i++) {
-		if (get_array(c, 4) != 4)
-			stop(c, SAP_EFORMAT, "a dlopen note has four fields");
-		v[i].feature = get_str(c);
-		v[i].description = get_str(c);
-		v[i].priority = get_str(c);
-		v[i].sonames = get_strs(c, &d->arena);
+		if (sap_cursor_array(c, 4) != 4)
+			sap_cursor_stop(c, SAP_EFORMAT, "a dlopen note has four fields");
+		v[i].feature = sap_cursor_str(c);
+		v[i].description = sap_cursor_str(c);
+		v[i].priority = sap_cursor_str(c);
+		v[i].sonames = sap_cursor_strs(c, &d->arena);
 	}
 	rec->dlopen_notes = v;
 	rec->n_dlopen_notes = v ? n : 0;
-	if (get_array(c, 8) != 8)
-		stop(c, SAP_EFORMAT, "a package note has eight fields");
-	note->type = get_str(c);
-	note->name = get_str(c);
-	note->version = get_str(c);
-	note->arch = get_str(c);
-	note->os = get_str(c);
-	note->os_version = get_str(c);
-	note->cpe = get_str(c);
-	note->debug_info_url = get_str(c);
+	if (sap_cursor_array(c, 8) != 8)
+		sap_cursor_stop(c, SAP_EFORMAT, "a package note has eight fields");
+	note->type = sap_cursor_str(c);
+	note->name = sap_cursor_str(c);
+	note->version = sap_cursor_str(c);
+	note->arch = sap_cursor_str(c);
+	note->os = sap_cursor_str(c);
+	note->os_version = sap_cursor_str(c);
+	note->cpe = sap_cursor_str(c);
+	note->debug_info_url = sap_cursor_str(c);
 }
 
-static int take_object(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_object(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_object rec = { .path = get_str(c) };
+	struct sap_rec_object rec = { .path = sap_cursor_str(c) };
 
-	rec.size = get_uint(c, UINT64_MAX);
-	rec.mode = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.link_id = get_uint(c, UINT64_MAX);
-	rec.elf_class = (uint8_t)get_uint(c, 2);
-	rec.endian = (uint8_t)get_uint(c, 2);
-	rec.osabi = (uint8_t)get_uint(c, UINT8_MAX);
-	rec.type = (uint16_t)get_uint(c, UINT16_MAX);
-	rec.machine = (uint16_t)get_uint(c, UINT16_MAX);
-	rec.e_flags = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.flags = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.interp = get_str(c);
-	rec.soname = get_str(c);
-	rec.rpath = get_str(c);
-	rec.runpath = get_str(c);
-	rec.build_id = get_str(c);
-	rec.mapped_bytes = get_uint(c, UINT64_MAX);
-	rec.code_bytes = get_uint(c, UINT64_MAX);
-	rec.n_defined = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.n_imported = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.n_ifuncs = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.n_irelative = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.n_constructors = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.needed = get_strs(c, &d->arena);
-	rec.filters = get_strs(c, &d->arena);
-	rec.auxiliaries = get_strs(c, &d->arena);
-	rec.verdefs = get_strs(c, &d->arena);
-	rec.uses = get_strs(c, &d->arena);
-	rec.dlopen_strings = get_strs(c, &d->arena);
-	rec.loader_dirs = get_strs(c, &d->arena);
+	rec.size = sap_cursor_uint(c, UINT64_MAX);
+	rec.mode = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.link_id = sap_cursor_uint(c, UINT64_MAX);
+	rec.elf_class = (uint8_t)sap_cursor_uint(c, 2);
+	rec.endian = (uint8_t)sap_cursor_uint(c, 2);
+	rec.osabi = (uint8_t)sap_cursor_uint(c, UINT8_MAX);
+	rec.type = (uint16_t)sap_cursor_uint(c, UINT16_MAX);
+	rec.machine = (uint16_t)sap_cursor_uint(c, UINT16_MAX);
+	rec.e_flags = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.flags = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.interp = sap_cursor_str(c);
+	rec.soname = sap_cursor_str(c);
+	rec.rpath = sap_cursor_str(c);
+	rec.runpath = sap_cursor_str(c);
+	rec.build_id = sap_cursor_str(c);
+	rec.mapped_bytes = sap_cursor_uint(c, UINT64_MAX);
+	rec.code_bytes = sap_cursor_uint(c, UINT64_MAX);
+	rec.n_defined = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.n_imported = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.n_ifuncs = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.n_irelative = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.n_constructors = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.needed = sap_cursor_strs(c, &d->arena);
+	rec.filters = sap_cursor_strs(c, &d->arena);
+	rec.auxiliaries = sap_cursor_strs(c, &d->arena);
+	rec.verdefs = sap_cursor_strs(c, &d->arena);
+	rec.uses = sap_cursor_strs(c, &d->arena);
+	rec.dlopen_strings = sap_cursor_strs(c, &d->arena);
+	rec.loader_dirs = sap_cursor_strs(c, &d->arena);
 	take_verneeds(d, c, &rec);
 	take_notes(d, c, &rec);
 	return CHECKED(c, d->facts->sink.object(&d->facts->sink, &rec, err));
 }
 
-static int take_symbols(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_symbols(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
 	enum { FIELDS = 7 };
-	struct sap_rec_symbols rec = { .path = get_str(c) };
-	uint32_t n = get_array(c, SAP_LIST_MAX);
+	struct sap_rec_symbols rec = { .path = sap_cursor_str(c) };
+	uint32_t n = sap_cursor_array(c, SAP_LIST_MAX);
 	struct sap_rec_symbol *v;
 
 	if (n % FIELDS)
-		stop(c, SAP_EFORMAT, "symbol fields that do not divide by seven");
-	v = n ? take(c, &d->arena, n / FIELDS, sizeof(*v)) : NULL;
+		sap_cursor_stop(c, SAP_EFORMAT, "symbol fields that do not divide by seven");
+	v = n ? sap_cursor_take(c, &d->arena, n / FIELDS, sizeof(*v)) : NULL;
 	for (uint32_t i = 0; v && i < n / FIELDS; i++) {
-		v[i].name = get_str(c);
-		v[i].version = get_str(c);
-		v[i].file = get_str(c);
-		v[i].value = get_uint(c, UINT64_MAX);
-		v[i].size = get_uint(c, UINT64_MAX);
-		v[i].flags = (uint32_t)get_uint(c, UINT32_MAX);
-		v[i].defined = get_bool(c);
+		v[i].name = sap_cursor_str(c);
+		v[i].version = sap_cursor_str(c);
+		v[i].file = sap_cursor_str(c);
+		v[i].value = sap_cursor_uint(c, UINT64_MAX);
+		v[i].size = sap_cursor_uint(c, UINT64_MAX);
+		v[i].flags = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+		v[i].defined = sap_cursor_bool(c);
 	}
 	rec.v = v;
 	rec.n = v ? n / FIELDS : 0;
 	return CHECKED(c, d->facts->sink.symbols(&d->facts->sink, &rec, err));
 }
 
-static int take_cache_entry(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_cache_entry(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_cache_entry rec = { .soname = get_str(c) };
+	struct sap_rec_cache_entry rec = { .soname = sap_cursor_str(c) };
 
-	rec.path = get_str(c);
-	rec.hwcaps = get_str(c);
-	rec.flags = (uint32_t)get_uint(c, UINT32_MAX);
-	rec.hwcap = get_uint(c, UINT64_MAX);
-	rec.index = (uint32_t)get_uint(c, UINT32_MAX);
+	rec.path = sap_cursor_str(c);
+	rec.hwcaps = sap_cursor_str(c);
+	rec.flags = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
+	rec.hwcap = sap_cursor_uint(c, UINT64_MAX);
+	rec.index = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
 	return CHECKED(c, d->facts->sink.cache_entry(&d->facts->sink, &rec, err));
 }
 
-static int take_setting(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_setting(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_setting rec = { .kind = (enum sap_setting_kind)get_uint(c,
-									       SAP_SET_KINDS - 1) };
+	struct sap_rec_setting rec = {
+		.kind = (enum sap_setting_kind)sap_cursor_uint(c, SAP_SET_KINDS - 1)
+	};
 
-	rec.file = get_str(c);
-	rec.key = get_str(c);
-	rec.value = get_str(c);
-	rec.extra = get_str(c);
-	rec.order = (uint32_t)get_uint(c, UINT32_MAX);
+	rec.file = sap_cursor_str(c);
+	rec.key = sap_cursor_str(c);
+	rec.value = sap_cursor_str(c);
+	rec.extra = sap_cursor_str(c);
+	rec.order = (uint32_t)sap_cursor_uint(c, UINT32_MAX);
 	return CHECKED(c, d->facts->sink.setting(&d->facts->sink, &rec, err));
 }
 
-static int take_service(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_service(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
 	struct sap_rec_service rec = {
-		.kind = (enum sap_service_kind)get_uint(c, SAP_SERVICE_KINDS - 1)
+		.kind = (enum sap_service_kind)sap_cursor_uint(c, SAP_SERVICE_KINDS - 1)
 	};
 
-	rec.name = get_str(c);
-	rec.path = get_str(c);
-	rec.user = get_str(c);
-	rec.programs = get_strs(c, &d->arena);
-	rec.enabled = (enum sap_tristate)get_uint(c, SAP_YES);
+	rec.name = sap_cursor_str(c);
+	rec.path = sap_cursor_str(c);
+	rec.user = sap_cursor_str(c);
+	rec.programs = sap_cursor_strs(c, &d->arena);
+	rec.enabled = (enum sap_tristate)sap_cursor_uint(c, SAP_YES);
 	return CHECKED(c, d->facts->sink.service(&d->facts->sink, &rec, err));
 }
 
-static int take_diagnostic(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_diagnostic(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_diagnostic rec = { .path = get_str(c) };
+	struct sap_rec_diagnostic rec = { .path = sap_cursor_str(c) };
 
-	rec.code = get_str(c);
-	rec.message = get_str(c);
-	rec.offset = get_uint(c, UINT64_MAX);
+	rec.code = sap_cursor_str(c);
+	rec.message = sap_cursor_str(c);
+	rec.offset = sap_cursor_uint(c, UINT64_MAX);
 	return CHECKED(c, d->facts->sink.diagnostic(&d->facts->sink, &rec, err));
 }
 
-static int take_stats(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_stats(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct sap_rec_stats rec = { .files = get_uint(c, INT64_MAX) };
+	struct sap_rec_stats rec = { .files = sap_cursor_uint(c, INT64_MAX) };
 
-	rec.dirs = get_uint(c, INT64_MAX);
-	rec.symlinks = get_uint(c, INT64_MAX);
-	rec.specials = get_uint(c, INT64_MAX);
-	rec.objects = get_uint(c, INT64_MAX);
-	rec.unreadable = get_uint(c, INT64_MAX);
-	rec.skipped_mounts = get_uint(c, INT64_MAX);
+	rec.dirs = sap_cursor_uint(c, INT64_MAX);
+	rec.symlinks = sap_cursor_uint(c, INT64_MAX);
+	rec.specials = sap_cursor_uint(c, INT64_MAX);
+	rec.objects = sap_cursor_uint(c, INT64_MAX);
+	rec.unreadable = sap_cursor_uint(c, INT64_MAX);
+	rec.skipped_mounts = sap_cursor_uint(c, INT64_MAX);
 	return CHECKED(c, d->facts->sink.stats(&d->facts->sink, &rec, err));
 }
 
-static int take_end(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_end(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
 	(void)d;
 	(void)c;
@@ -615,7 +343,7 @@ static int take_end(struct sap_decoder *d, struct cursor *c, struct sap_err *err
 }
 
 static const struct {
-	int (*take)(struct sap_decoder *d, struct cursor *c, struct sap_err *err);
+	int (*take)(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err);
 	uint32_t length;
 } kinds[] = {
 	[SAP_RECORD_HEADER] = { take_header, SAP_LENGTH_HEADER },
@@ -638,10 +366,10 @@ static const struct {
 
 /* ---- the sequence --------------------------------------------------------------------- */
 
-/* What went wrong at the cursor, as an error. NEED_MORE stays NEED_MORE. */
-static int verdict(struct sap_decoder *d, const struct cursor *c, struct sap_err *err)
+/* What went wrong at the cursor, as an error. SAP_NEED_MORE stays SAP_NEED_MORE. */
+static int verdict(struct sap_decoder *d, const struct sap_cursor *c, struct sap_err *err)
 {
-	if (c->code == 0 || c->code == NEED_MORE)
+	if (c->code == 0 || c->code == SAP_NEED_MORE)
 		return c->code;
 	if (c->code == SAP_ENOMEM)
 		return sap_err_nomem(err);
@@ -649,20 +377,20 @@ static int verdict(struct sap_decoder *d, const struct cursor *c, struct sap_err
 }
 
 /*
- * Takes the record at the cursor and leaves the cursor behind it. NEED_MORE where it is not
+ * Takes the record at the cursor and leaves the cursor behind it. SAP_NEED_MORE where it is not
  * whole: nothing has been given to the sink then, which every kind does last.
  */
-static int take_record(struct sap_decoder *d, struct cursor *c, struct sap_err *err)
+static int take_record(struct sap_decoder *d, struct sap_cursor *c, struct sap_err *err)
 {
-	struct cursor whole = *c;
+	struct sap_cursor whole = *c;
 	uint64_t length, kind;
-	struct item item = next(c);
+	struct sap_item item = sap_cursor_next(c);
 	int r;
 
-	if (!c->code && (item.type != ITEM_ARRAY || item.v == 0 || item.v > SAP_LIST_MAX))
-		stop(c, SAP_EFORMAT, "a record is an array that starts with its kind");
+	if (!c->code && (item.type != SAP_ITEM_ARRAY || item.v == 0 || item.v > SAP_LIST_MAX))
+		sap_cursor_stop(c, SAP_EFORMAT, "a record is an array that starts with its kind");
 	length = item.v;
-	kind = get_uint(c, UINT64_MAX);
+	kind = sap_cursor_uint(c, UINT64_MAX);
 	if (c->code)
 		return verdict(d, c, err);
 	if (!d->started != (kind == SAP_RECORD_HEADER))
@@ -673,7 +401,7 @@ static int take_record(struct sap_decoder *d, struct cursor *c, struct sap_err *
 				      (unsigned long long)kind);
 	/* Of a later version: a kind not known, or more fields. Passed over. */
 	if (kind >= sizeof(kinds) / sizeof(kinds[0]) || length > kinds[kind].length) {
-		skip(&whole);
+		sap_cursor_skip(&whole);
 		if (whole.code || kind >= sizeof(kinds) / sizeof(kinds[0])) {
 			*c = whole;
 			return verdict(d, c, err);
@@ -698,12 +426,12 @@ static int take_records(struct sap_decoder *d, const unsigned char *p, size_t n,
 {
 	*used = 0;
 	while (*used < n) {
-		struct cursor c = { .p = p + *used, .n = n - *used };
+		struct sap_cursor c = { .p = p + *used, .n = n - *used };
 		int r = take_record(d, &c, err);
 
-		if (r == NEED_MORE && c.n <= SAP_RECORD_MAX)
+		if (r == SAP_NEED_MORE && c.n <= SAP_RECORD_MAX)
 			return 0;
-		if (r == NEED_MORE)
+		if (r == SAP_NEED_MORE)
 			return sap_err_set(err, SAP_ELIMIT,
 					   "facts: the record at byte %llu is larger than %llu "
 					   "bytes",

@@ -3,9 +3,19 @@
 
 #include "report/utf8.h"
 
-static void put_raw(struct sap_json *json, const char *lit, size_t n)
+/* Most pieces are short: no call where there is room. */
+static inline void put_raw(struct sap_json *json, const void *p, size_t n)
 {
-	sap_buf_put(json->out, lit, n);
+	struct sap_buf *out = json->out;
+
+	if (n == 0)
+		return;
+	if (out->failed || n > out->cap - out->n) {
+		sap_buf_put(out, p, n);
+		return;
+	}
+	memcpy(out->p + out->n, p, n);
+	out->n += n;
 }
 
 #define PUT(json, lit) put_raw((json), (lit), sizeof(lit) - 1)
@@ -44,7 +54,7 @@ static bool put_escaped(struct sap_json *json, struct sap_str s)
 
 		while (at < s.n && plain(p[at]))
 			at++;
-		sap_buf_put(json->out, p + from, at - from);
+		put_raw(json, p + from, at - from);
 		if (at == s.n)
 			break;
 		if (p[at] < 0x80) {
@@ -58,7 +68,7 @@ static bool put_escaped(struct sap_json *json, struct sap_str s)
 		else if (code < 0xa0)
 			put_escape(json, (unsigned char)code, 'u');
 		else
-			sap_buf_put(json->out, p + at, n);
+			put_raw(json, p + at, n);
 		valid = valid && n;
 		at += n ? n : 1;
 	}
@@ -84,7 +94,7 @@ static void begin_value(struct sap_json *json, const char *key, const char *suff
 		return;
 	}
 	if (json->filled & bit) {
-		if (json->depth <= 2)
+		if (json->depth == 1 || (json->depth == 2 && !in_object))
 			PUT(json, ",\n");
 		else
 			PUT(json, ",");
@@ -230,6 +240,6 @@ void sap_json_ascii(struct sap_json *json, const char *key, struct sap_str s)
 {
 	begin_value(json, key, "");
 	PUT(json, "\"");
-	sap_buf_puts(json->out, s);
+	put_raw(json, s.p, s.n);
 	PUT(json, "\"");
 }

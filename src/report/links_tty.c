@@ -26,7 +26,8 @@ static void put(const struct tree *t, enum sap_style style, const char *words)
 	sap_tty_put(&t->report->tty, style, words);
 }
 
-/* ---- the line of an edge ---------------------------------------------------------------------- */
+/* ---- the line of an edge ----------------------------------------------------------------------
+ */
 
 /* What stands before a line at the given depth; returns its columns. */
 static unsigned put_indent(const struct tree *t, uint32_t depth, const char *last_word)
@@ -90,9 +91,11 @@ static unsigned flush(const struct tree *t, struct sap_buf *scratch, enum sap_st
 	struct sap_str text = sap_buf_str(scratch);
 	unsigned columns = sap_tty_columns(text);
 
-	sap_tty_begin(&t->report->tty, style);
-	sap_buf_puts(t->report->out, text);
-	sap_tty_end(&t->report->tty, style);
+	if (text.n) {
+		sap_tty_begin(&t->report->tty, style);
+		sap_buf_puts(t->report->out, text);
+		sap_tty_end(&t->report->tty, style);
+	}
 	if (!sap_buf_ok(scratch))
 		t->report->out->failed = true;
 	sap_buf_reset(scratch);
@@ -124,9 +127,9 @@ static void put_details(const struct tree *t, const struct sap_link_edge *edge, 
 		sap_tty_escape(&escaped, path);
 		sap_buf_putc(t->report->out, ' ');
 		sap_tty_shorten(t->report->out, sap_buf_str(&escaped),
-				width == 0		? UINT32_MAX :
-				width > rest + PATH_MIN ? width - rest :
-							  PATH_MIN);
+				width == 0                ? UINT32_MAX
+				: width > rest + PATH_MIN ? width - rest
+							  : PATH_MIN);
 		sap_buf_clear(&escaped);
 	}
 	sap_buf_puts(t->report->out, SAP_STR(" ("));
@@ -145,7 +148,7 @@ static void put_search(const struct tree *t, uint32_t missing)
 	for (uint32_t i = 0; i < range.n; i++) {
 		const struct sap_link_searched *step = &t->closure->searched.v[range.at + i];
 
-		put_indent(t, t->depth + 1, i || range.n > 1 ? "   " : "   ");
+		put_indent(t, t->depth + 1, "   ");
 		if (i == SEARCH_STEPS_SHOWN && !t->report->options.verbose) {
 			sap_tty_line(tty, SAP_DIM, "and %u more steps", range.n - i);
 			return;
@@ -175,14 +178,15 @@ static void put_missing(const struct tree *t, uint32_t e)
 		put_search(t, t->missing_of[e] - 1);
 }
 
-/* The line of an edge; whether its library is to be entered. */
+/* The line of an edge; whether its library is entered here: at the edge that brought it in
+ * first, so that the tree is the loader's and every library stands as high as it can. */
 static bool put_line(struct tree *t, uint32_t e, bool last)
 {
 	const struct sap_link_edge *edge = &t->closure->edges.v[e];
 	struct sap_str name = sap_facts_str(t->view->facts, edge->name);
 	unsigned used = put_indent(t, t->depth, last ? "└─ " : "├─ ");
 	struct sap_buf scratch;
-	bool fresh = false;
+	bool fresh;
 
 	sap_buf_init(&scratch, SIZE_MAX / 2);
 	sap_tty_escape(&scratch, name);
@@ -194,18 +198,19 @@ static bool put_line(struct tree *t, uint32_t e, bool last)
 		put_missing(t, e);
 		return false;
 	}
-	if (t->seen[edge->to + 1]) {
-		put(t, SAP_DIM, " (above)");
-	} else {
+	fresh = !t->seen[edge->to + 1] && t->closure->libs.v[edge->to].edge == e;
+	if (fresh) {
 		t->seen[edge->to + 1] = 1;
 		put_details(t, edge, used);
-		fresh = true;
+	} else {
+		put(t, SAP_DIM, t->seen[edge->to + 1] ? " (above)" : " (below)");
 	}
 	sap_buf_putc(t->report->out, '\n');
 	return fresh;
 }
 
-/* ---- the tree -------------------------------------------------------------------------------------- */
+/* ---- the tree
+ * -------------------------------------------------------------------------------------- */
 
 /* Depth first, without recursion: a target decides how deep. */
 static void draw(struct tree *t)
@@ -258,7 +263,8 @@ static void put_tree(struct sap_report *report, const struct sap_links_view *vie
 	free(t.missing_of);
 }
 
-/* ---- a program ------------------------------------------------------------------------------------- */
+/* ---- a program
+ * ------------------------------------------------------------------------------------- */
 
 static void put_versions(const struct sap_tty *tty, const struct sap_facts *facts,
 			 const struct sap_closure *closure)
@@ -292,6 +298,18 @@ static uint64_t code_bytes(const struct sap_facts *facts, const struct sap_closu
 	return sum;
 }
 
+/* Without the optional ones. */
+static uint32_t count_missing(const struct sap_closure *closure)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < closure->missing.n; i++)
+		n += !closure->edges.v[closure->missing.v[i].edge].optional;
+	for (size_t i = 0; i < closure->versions.n; i++)
+		n += !closure->versions.v[i].weak;
+	return n;
+}
+
 static void put_program(struct sap_report *report, const struct sap_links_view *view,
 			const struct sap_links_program *program)
 {
@@ -299,6 +317,7 @@ static void put_program(struct sap_report *report, const struct sap_links_view *
 	const struct sap_closure *closure = program->closure;
 	const struct sap_tty *tty = &report->tty;
 	size_t beyond = closure->libs.n - closure->n_strict;
+	uint32_t missing = count_missing(closure);
 
 	sap_tty_text(tty, SAP_BOLD, sap_report_path(facts, program->object));
 	sap_buf_puts(report->out, SAP_STR(" ("));
@@ -311,6 +330,12 @@ static void put_program(struct sap_report *report, const struct sap_links_view *
 		       (unsigned long long)(code_bytes(facts, closure) + 1023) / 1024);
 	sap_buf_puts(report->out, closure->is_static ? SAP_STR(", static") : SAP_STR(""));
 	sap_buf_puts(report->out, closure->secure ? SAP_STR(", secure mode") : SAP_STR(""));
+	if (missing) {
+		sap_buf_puts(report->out, SAP_STR(", "));
+		sap_tty_begin(tty, SAP_RED);
+		sap_buf_printf(report->out, "%u missing", missing);
+		sap_tty_end(tty, SAP_RED);
+	}
 	sap_buf_putc(report->out, '\n');
 	if (!closure->complete)
 		sap_tty_line(tty, SAP_RED, "INCOMPLETE: some files could not be looked up");

@@ -98,16 +98,35 @@ struct sap_str sap_report_name(const struct sap_facts *facts, uint32_t object)
 	return sap_facts_str(facts, o->soname ? o->soname : o->path);
 }
 
+static bool is_package_database(struct sap_str path)
+{
+	static const struct sap_str folders[] = {
+		SAP_STR_INIT("/var/lib/dpkg/"),   SAP_STR_INIT("/var/lib/rpm/"),
+		SAP_STR_INIT("/usr/share/rpm/"),  SAP_STR_INIT("/usr/lib/sysimage/rpm/"),
+		SAP_STR_INIT("/lib/apk/db/"),     SAP_STR_INIT("/usr/lib/apk/db/"),
+		SAP_STR_INIT("/var/lib/pacman/"),
+	};
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		if (sap_str_starts(path, folders[i]))
+			return true;
+	}
+	return false;
+}
+
 bool sap_report_is_loss(const struct sap_facts *facts, const struct sap_diagnostic *diagnostic)
 {
-	static const int losses[] = { SAP_EIO, SAP_ELIMIT, SAP_ECHANGED, SAP_EWORKER };
+	static const int losses[] = { SAP_EIO, SAP_ELIMIT, SAP_EUNSUPPORTED, SAP_ECHANGED,
+				      SAP_EWORKER };
 	struct sap_str code = sap_facts_str(facts, diagnostic->code);
 
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		if (sap_str_eq(code, sap_str_of(sap_code_name(losses[i]))))
 			return true;
 	}
-	return false;
+	/* A bad ELF file is its own business; a bad database leaves packages out. */
+	return sap_str_eq(code, sap_str_of(sap_code_name(SAP_EFORMAT))) &&
+	       is_package_database(sap_facts_str(facts, diagnostic->path));
 }
 
 bool sap_report_complete(const struct sap_facts *facts)

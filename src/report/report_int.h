@@ -95,7 +95,7 @@ void sap_report_heading(const struct sap_tty *tty, enum sap_style style, const c
 	__attribute__((format(printf, 3, 4)));
 /* "  and N more" where a list was cut. */
 void sap_report_more(const struct sap_tty *tty, size_t shown, size_t all);
-/* "x86-64-v3, this host's"; "base". */
+/* "x86-64-v3"; "base". */
 const char *sap_report_cpu(int cpu_level);
 
 /* ---- the formats ---------------------------------------------------------------------------- */

@@ -141,7 +141,7 @@ static void put_relations(struct sap_json *json, const struct sap_facts *facts,
 			  struct sap_range range)
 {
 	static const char *const keys[SAP_REL_KINDS] = {
-		[SAP_REL_DEPENDS] = "depends",	     [SAP_REL_PRE_DEPENDS] = "pre_depends",
+		[SAP_REL_DEPENDS] = "depends",       [SAP_REL_PRE_DEPENDS] = "pre_depends",
 		[SAP_REL_RECOMMENDS] = "recommends", [SAP_REL_SUGGESTS] = "suggests",
 		[SAP_REL_PROVIDES] = "provides",     [SAP_REL_CONFLICTS] = "conflicts",
 	};

@@ -38,7 +38,8 @@ static int compare(const void *left, const void *right)
 
 /* All objects that rank gives a `first` of more than 0, sorted. NULL: out of memory. */
 static struct ranked *rank_objects(struct sap_report *report, const struct sap_radius *radius,
-				   struct ranked (*rank)(const struct sap_radius_object *), size_t *n)
+				   struct ranked (*rank)(const struct sap_radius_object *),
+				   size_t *n)
 {
 	struct ranked *v = calloc(radius->n_objects + 1ul, sizeof(*v));
 
@@ -79,7 +80,7 @@ void sap_scan_tty_libraries(struct sap_report *report, const struct sap_scan_vie
 		{ .head = "PROGRAMS", .right = true },
 		{ .head = "SERVICES", .right = true },
 		{ .head = "ENABLED", .right = true },
-		{ .head = "LIBRARY (largest blast radius first)", .min = 22 },
+		{ .head = "LIBRARY", .min = 22 },
 		{ .head = "PACKAGE", .min = 16 },
 		{ .head = "PATH", .style = SAP_DIM, .min = 24 },
 	};
@@ -93,7 +94,8 @@ void sap_scan_tty_libraries(struct sap_report *report, const struct sap_scan_vie
 	shown = shown_of(report, n, LIBRARIES_SHOWN);
 	if (!v || n == 0)
 		goto out;
-	sap_buf_putc(report->out, '\n');
+	sap_report_heading(&report->tty, SAP_BOLD,
+			   "Largest blast radius: libraries that the most programs load at start");
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns) - !paths);
 	for (size_t i = 0; i < shown; i++) {
 		const struct sap_radius_object *o = &view->radius->objects[v[i].object];
@@ -117,7 +119,7 @@ void sap_scan_tty_programs(struct sap_report *report, const struct sap_scan_view
 	static const struct sap_column columns[] = {
 		{ .head = "LIBRARIES", .right = true },
 		{ .head = "DIRECT", .right = true },
-		{ .head = "PROGRAM (largest closure first)", .min = 30 },
+		{ .head = "PROGRAM", .min = 30 },
 		{ .head = "PACKAGE", .min = 16 },
 	};
 	const struct sap_facts *facts = view->facts;
@@ -128,7 +130,8 @@ void sap_scan_tty_programs(struct sap_report *report, const struct sap_scan_view
 	shown = shown_of(report, n, PROGRAMS_SHOWN);
 	if (!v || n == 0)
 		goto out;
-	sap_buf_putc(report->out, '\n');
+	sap_report_heading(&report->tty, SAP_BOLD,
+			   "Largest closures: programs that load the most libraries");
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
 	for (size_t i = 0; i < shown; i++) {
 		const struct sap_radius_object *o = &view->radius->objects[v[i].object];
@@ -160,7 +163,7 @@ void sap_scan_tty_missing(struct sap_report *report, const struct sap_scan_view 
 		goto out;
 	sap_report_heading(&report->tty, SAP_RED,
 			   "%zu program%s with missing libraries or versions "
-			   "(`sapper links PROGRAM` shows them)",
+			   "(see sapper links PROGRAM)",
 			   n, n == 1 ? "" : "s");
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
 	for (size_t i = 0; i < shown; i++) {
@@ -176,22 +179,23 @@ out:
 
 /* ---- what nobody owns ------------------------------------------------------------------------ */
 
-/* Unowned objects that share the first two components of their path. */
+/* Unowned objects whose folders share their first two components. */
 struct group {
+	struct sap_str key;    /* these */
 	struct sap_str prefix; /* the folder that all of them lie in */
 	uint32_t n;
 	uint32_t first; /* object */
 };
 
-static size_t first_components(struct sap_str path)
+static struct sap_str first_components(struct sap_str dir)
 {
 	size_t at = 0;
 
-	for (unsigned slashes = 0; at < path.n; at++) {
-		if (path.p[at] == '/' && ++slashes == 3)
+	for (unsigned slashes = 0; at < dir.n; at++) {
+		if (dir.p[at] == '/' && ++slashes == 3)
 			break;
 	}
-	return at;
+	return (struct sap_str){ dir.p, at };
 }
 
 static bool ends_component(struct sap_str path, size_t at)
@@ -228,20 +232,17 @@ static size_t make_groups(const struct sap_facts *facts, struct group *groups)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < facts->objects.n; i++) {
-		struct sap_str path = sap_report_path(facts, i);
-		struct sap_str dir = sap_path_dir(path);
-		struct sap_str last = n ? sap_report_path(facts, groups[n - 1].first) : dir;
-		size_t top = first_components(path);
+		struct sap_str dir = sap_path_dir(sap_report_path(facts, i));
+		struct sap_str key = first_components(dir);
 
 		if (facts->objects.v[i].package != SAP_NONE)
 			continue;
-		if (n && top < path.n && top < last.n && last.p[top] == '/' &&
-		    memcmp(last.p, path.p, top) == 0) {
+		if (n && sap_str_eq(groups[n - 1].key, key)) {
 			narrow(&groups[n - 1], dir);
 			groups[n - 1].n++;
 			continue;
 		}
-		groups[n++] = (struct group){ dir, 1, i };
+		groups[n++] = (struct group){ key, dir, 1, i };
 	}
 	qsort(groups, n, sizeof(*groups), compare_groups);
 	return n;
@@ -294,8 +295,8 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 		return;
 	sap_report_heading(&report->tty, SAP_YELLOW, "%u object%s that no package owns%s", n,
 			   n == 1 ? "" : "s",
-			   facts->packages.n ? ": nobody updates these" :
-					       " (there is no package database)");
+			   facts->packages.n ? ": nobody updates these"
+					     : " (there is no package database)");
 	if (n > max && !report->options.verbose) {
 		put_groups(report, facts, n, max);
 		return;
@@ -310,7 +311,8 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 	sap_table_end(&table);
 }
 
-/* ---- what could not be read ------------------------------------------------------------------- */
+/* ---- what could not be read -------------------------------------------------------------------
+ */
 
 /* Losses before remarks. */
 static void put_diagnostics(struct sap_report *report, const struct sap_facts *facts, bool losses,
@@ -346,8 +348,8 @@ void sap_scan_tty_diagnostics(struct sap_report *report, const struct sap_scan_v
 
 	if (n == 0)
 		return;
-	sap_report_heading(&report->tty, SAP_YELLOW, "%zu remark%s on what could not be read or told",
-			   n, n == 1 ? "" : "s");
+	sap_report_heading(&report->tty, SAP_YELLOW,
+			   "%zu remark%s on what could not be read or told", n, n == 1 ? "" : "s");
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
 	put_diagnostics(report, facts, true, &table, &room);
 	put_diagnostics(report, facts, false, &table, &room);

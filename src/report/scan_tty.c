@@ -4,7 +4,8 @@
 
 enum { MACHINES_SHOWN = 4, UNOWNED_SHOWN = 10, UNOWNED_SHOWN_CROWDED = 5 };
 
-/* ---- the first lines -------------------------------------------------------------------------- */
+/* ---- the first lines --------------------------------------------------------------------------
+ */
 
 struct machine_count {
 	const char *name;
@@ -71,9 +72,8 @@ static void put_header(const struct sap_tty *tty, const struct sap_facts *facts)
 	put_title(tty, facts);
 	sap_buf_puts(tty->out, SAP_STR("   "));
 	sap_tty_text(tty, SAP_PLAIN, sap_facts_str(facts, facts->target));
-	sap_buf_puts(tty->out, SAP_STR("  "));
 	for (unsigned i = 0; i < n && i < MACHINES_SHOWN; i++) {
-		sap_buf_puts(tty->out, i ? SAP_STR(", ") : SAP_STR(" "));
+		sap_buf_puts(tty->out, i ? SAP_STR(", ") : SAP_STR("   "));
 		sap_buf_puts(tty->out, sap_str_of(machines[i].name));
 		if (n > 1)
 			sap_buf_printf(tty->out, " (%u)", machines[i].n);
@@ -96,8 +96,7 @@ static void put_incomplete(const struct sap_tty *tty, const struct sap_facts *fa
 	if (facts->truncated)
 		sap_tty_line(tty, SAP_RED, "INCOMPLETE: the facts stop before their end");
 	if (stats->unreadable)
-		sap_tty_line(tty, SAP_RED,
-			     "INCOMPLETE: %llu file%s or folder%s could not be read",
+		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %llu file%s or folder%s could not be read",
 			     (unsigned long long)stats->unreadable,
 			     stats->unreadable == 1 ? "" : "s", stats->unreadable == 1 ? "" : "s");
 	else if (losses)
@@ -108,7 +107,8 @@ static void put_incomplete(const struct sap_tty *tty, const struct sap_facts *fa
 			     (unsigned long long)facts->diagnostics_dropped);
 }
 
-/* ---- counts -------------------------------------------------------------------------------------- */
+/* ---- counts
+ * -------------------------------------------------------------------------------------- */
 
 static const char *plural(uint64_t n)
 {
@@ -162,9 +162,9 @@ static void put_counts(struct sap_report *report, const struct sap_scan_view *vi
 		       (unsigned long long)facts->stats.files, plural(facts->stats.files),
 		       (unsigned long long)facts->stats.dirs, plural(facts->stats.dirs));
 	if (has_x86_64(facts))
-		sap_tty_line(&report->tty, SAP_DIM, "libraries as a CPU of level %s loads them%s",
+		sap_tty_line(&report->tty, SAP_DIM, "libraries found as on a CPU of level %s (%s)",
 			     sap_report_cpu(view->cpu_level),
-			     view->cpu_of_host ? " (this machine's)" : "");
+			     view->cpu_of_host ? "this machine's" : "assumed");
 }
 
 void sap_scan_tty(struct sap_report *report, const struct sap_scan_view *view)

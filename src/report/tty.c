@@ -219,7 +219,9 @@ static bool has_heads(const struct sap_table *table)
 
 static struct sap_str head_of(const struct sap_table *table, unsigned c)
 {
-	return sap_str_of(table->columns[c].head);
+	const char *head = table->columns[c].head;
+
+	return sap_str_of(head ? head : "");
 }
 
 /* Takes columns away from the widest that may give, until the table fits or none can. */
@@ -281,7 +283,7 @@ static void print_rows(const struct sap_table *table, const unsigned *widths)
 	if (has_heads(table)) {
 		for (unsigned c = 0; c < table->n_columns; c++)
 			put_cell(table, c, head_of(table, c), sap_tty_columns(head_of(table, c)),
-				 widths[c], SAP_BOLD);
+				 widths[c], SAP_DIM);
 	}
 	for (size_t i = 0; i < table->cells.n; i++) {
 		const struct sap_cell *cell = &table->cells.v[i];
@@ -296,7 +298,8 @@ static void print_rows(const struct sap_table *table, const unsigned *widths)
 void sap_table_end(struct sap_table *table)
 {
 	unsigned widths[SAP_COLUMNS_MAX] = { 0 };
-	bool ok = sap_buf_ok(&table->text) && table->n_columns <= SAP_COLUMNS_MAX;
+	bool ok =
+		sap_buf_ok(&table->text) && table->n_columns && table->n_columns <= SAP_COLUMNS_MAX;
 
 	for (unsigned c = 0; ok && c < table->n_columns; c++)
 		widths[c] = sap_tty_columns(head_of(table, c));
