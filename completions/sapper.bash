@@ -95,10 +95,12 @@ _sapper_links() {
 	--reverse | --census) _sapper_target ;;
 	*)
 		_sapper_program
-		# a folder can stand for all its programs
-		[[ $cur == */* ]] || while IFS= read -r dir; do
-			COMPREPLY+=("$dir/")
+		[[ $cur != */* ]] || return
+		# a folder can stand for all its programs; readline marks and quotes it
+		while IFS= read -r dir; do
+			COMPREPLY+=("$dir")
 		done < <(compgen -d -- "$cur")
+		compopt -o filenames 2>/dev/null
 		;;
 	esac
 }

@@ -214,7 +214,7 @@ static int put_package(struct parse *parse, struct record *record, struct sap_er
 	return sap_catalog_put_package(parse->catalog, package, &parse->notes, err);
 }
 
-/* ---- files ------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------ */
 
 static enum sap_digest_kind decode(struct sap_str text, unsigned char *digest)
 {
@@ -332,7 +332,7 @@ int sap_apk_parse(struct sap_catalog *catalog, struct sap_str path, struct sap_s
 	return r;
 }
 
-/* ---- the reader -------------------------------------------------------------------- */
+/* ---- the reader ------------------------------------------------------------------------- */
 
 static int read_database(struct sap_catalog *catalog, struct sap_str path, struct sap_arena *arena,
 			 struct sap_err *err)

@@ -11,7 +11,7 @@
 #include "base/vec.h"
 #include "catalog/catalog.h"
 
-/* ---- diagnostics about one file ---------------------------------------------------- */
+/* ---- diagnostics about one file --------------------------------------------------------- */
 
 /* At most SAP_DB_NOTES_MAX go to the sink; then one with the code "limit" says that more
  * follow. */
@@ -24,7 +24,7 @@ struct sap_notes {
 int sap_notes_add(struct sap_notes *notes, uint64_t offset, const char *code, struct sap_err *err,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* ---- records, counted against the limits ------------------------------------------- */
+/* ---- records, counted against the limits ------------------------------------------------ */
 
 /* Gives rec to the sink under the next id. 1: given; 0: SAP_PACKAGES_MAX reached (the first
  * one too many is noted, in notes); negative: failure. */
@@ -35,7 +35,7 @@ int sap_catalog_put_package(struct sap_catalog *catalog, struct sap_rec_package 
 int sap_catalog_put_file(struct sap_catalog *catalog, const struct sap_rec_file *rec,
 			 struct sap_notes *notes, struct sap_err *err);
 
-/* ---- reading ----------------------------------------------------------------------- */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 /* A whole file into the arena. 1: there it is; 0: it is absent, or it cannot be read and a
  * diagnostic says why; negative: out of memory, or the sink failed. */
@@ -70,7 +70,7 @@ int sap_catalog_dir_read(const struct sap_catalog_dir *dir, struct sap_str name,
 			 struct sap_arena *arena, struct sap_span *out, int64_t *mtime,
 			 struct sap_err *err);
 
-/* ---- text -------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------- */
 
 /* A span as text, and the first n bytes of a text. */
 struct sap_str sap_text_of(struct sap_span span);
@@ -132,7 +132,7 @@ struct sap_relations {
 int sap_relations_add(struct sap_relations *list, enum sap_relation_kind kind, struct sap_str text,
 		      struct sap_err *err);
 
-/* ---- dpkg -------------------------------------------------------------------------- */
+/* ---- dpkg ------------------------------------------------------------------------------- */
 
 /* The fields of deb822 stanzas that are kept (deb-control(5), dpkg's status and apt's
  * extended_states). Names are compared without regard to case, as dpkg does. */
@@ -285,14 +285,14 @@ int sap_dpkg_emit(struct sap_dpkg_db *db, const struct sap_dpkg_package *package
 int sap_dpkg_emit_files(struct sap_dpkg_db *db, const struct sap_dpkg_package *package, uint32_t id,
 			const struct sap_dpkg_info *info, struct sap_err *err);
 
-/* ---- apk --------------------------------------------------------------------------- */
+/* ---- apk -------------------------------------------------------------------------------- */
 
 /* Gives all records of an installed database (apk-v2 format: lines "X:value", records ended
  * by an empty line). world: the text of etc/apk/world, or NULL where there is none. */
 int sap_apk_parse(struct sap_catalog *catalog, struct sap_str path, struct sap_span text,
 		  const struct sap_span *world, struct sap_err *err);
 
-/* ---- pacman ------------------------------------------------------------------------ */
+/* ---- pacman ----------------------------------------------------------------------------- */
 
 struct sap_pacman_info {
 	struct sap_str folder; /* NAME-VERSION-RELEASE, of the local database */
@@ -306,7 +306,7 @@ struct sap_pacman_info {
 int sap_pacman_parse(struct sap_catalog *catalog, const struct sap_pacman_info *info,
 		     struct sap_err *err);
 
-/* ---- the system's identity --------------------------------------------------------- */
+/* ---- the system's identity -------------------------------------------------------------- */
 
 /* os-release(5); texts are in the arena or borrowed. *version: the VERSION field. */
 int sap_os_release_parse(struct sap_span text, struct sap_arena *arena, struct sap_rec_os *rec,

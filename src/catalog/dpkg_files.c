@@ -58,7 +58,7 @@ static bool is_odd(struct sap_span text)
 	return false;
 }
 
-/* ---- md5sums ----------------------------------------------------------------------- */
+/* ---- md5sums ---------------------------------------------------------------------------- */
 
 /* md5sum(1) marks a line with a leading backslash when it escaped the name. */
 static bool unescape(struct sap_arena *arena, struct sap_str s, struct sap_str *out)
@@ -196,7 +196,7 @@ static int match_the_rest(struct sap_dpkg_db *db, const struct matching *matchin
 	return 0;
 }
 
-/* ---- Conffiles --------------------------------------------------------------------- */
+/* ---- Conffiles -------------------------------------------------------------------------- */
 
 /* Takes the last word off *text. */
 static bool last_word(struct sap_str *text, struct sap_str *word)
@@ -263,7 +263,7 @@ static const struct sap_dpkg_conffile *find_conffile(const struct sap_dpkg_db *d
 	return at == SAP_STRMAP_NONE ? NULL : &db->conffiles.v[at];
 }
 
-/* ---- records ----------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------------- */
 
 static struct sap_str diverted(const struct sap_dpkg_db *db, const struct sap_dpkg_package *package,
 			       struct sap_str path)

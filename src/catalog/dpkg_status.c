@@ -8,7 +8,7 @@
 #include "base/limits.h"
 #include "catalog/catalog_int.h"
 
-/* ---- one stanza -------------------------------------------------------------------- */
+/* ---- one stanza ------------------------------------------------------------------------- */
 
 static const struct sap_str field_names[SAP_DPKG_FIELDS] = {
 	[SAP_DPKG_PACKAGE] = SAP_STR_INIT("Package"),
@@ -151,7 +151,7 @@ bool sap_dpkg_is_present(const struct sap_dpkg_package *package, bool *broken, b
 	return true;
 }
 
-/* ---- the database ------------------------------------------------------------------ */
+/* ---- the database ----------------------------------------------------------------------- */
 
 void sap_dpkg_db_init(struct sap_dpkg_db *db, struct sap_catalog *catalog)
 {
@@ -353,7 +353,7 @@ int sap_dpkg_db_diversions(struct sap_dpkg_db *db, struct sap_str path, struct s
 	return r;
 }
 
-/* ---- records ----------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------------- */
 
 static bool has_newline(struct sap_str s)
 {

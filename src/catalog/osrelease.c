@@ -6,7 +6,7 @@
 #include "base/limits.h"
 #include "catalog/catalog_int.h"
 
-/* ---- os-release -------------------------------------------------------------------- */
+/* ---- os-release ------------------------------------------------------------------------- */
 
 static bool is_name_char(char c)
 {
@@ -135,7 +135,7 @@ int sap_os_release_parse(struct sap_span text, struct sap_arena *arena, struct s
 	return r;
 }
 
-/* ---- what there was before --------------------------------------------------------- */
+/* ---- what there was before -------------------------------------------------------------- */
 
 static struct sap_str first_line(struct sap_str text)
 {
@@ -335,7 +335,7 @@ static const struct {
 	{ SAP_STR_INIT("/etc/debian_version"), from_debian },
 };
 
-/* ---- the point release ------------------------------------------------------------- */
+/* ---- the point release ------------------------------------------------------------------ */
 
 /* Whether a release refines a version: equal, or it begins with the version and a '.'. */
 static bool refines(struct sap_str release, struct sap_str version)
@@ -406,7 +406,7 @@ static int find_point_release(struct sap_catalog *catalog, struct sap_arena *are
 	return 0;
 }
 
-/* ---- the reader -------------------------------------------------------------------- */
+/* ---- the reader ------------------------------------------------------------------------- */
 
 /* Source is the file itself, not a link to it. */
 static struct sap_str real_path(struct sap_catalog *catalog, struct sap_arena *arena,

@@ -108,7 +108,7 @@ static int next_value(struct blocks *blocks, struct sap_str *value, bool *more, 
 	return r;
 }
 
-/* ---- desc -------------------------------------------------------------------------- */
+/* ---- desc ------------------------------------------------------------------------------- */
 
 struct parse {
 	struct sap_catalog *catalog;
@@ -259,7 +259,7 @@ static int parse_desc(struct parse *parse, const struct sap_pacman_info *info, s
 	return r < 0 ? r : put_package(parse, info->folder, err);
 }
 
-/* ---- files ------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------ */
 
 static int put_file(struct parse *parse, struct sap_str path, uint64_t offset, struct sap_err *err)
 {
@@ -360,7 +360,7 @@ int sap_pacman_parse(struct sap_catalog *catalog, const struct sap_pacman_info *
 	return r;
 }
 
-/* ---- the reader -------------------------------------------------------------------- */
+/* ---- the reader ------------------------------------------------------------------------- */
 
 /* LOCAL/FOLDER/FILE. */
 static bool path_of(struct sap_arena *arena, struct sap_str folder, struct sap_str file,

@@ -247,7 +247,7 @@ bool sap_rpm_number(const struct sap_rpm_header *header, enum sap_rpm_slot slot,
 	}
 }
 
-/* ---- the package record ------------------------------------------------------------ */
+/* ---- the package record ----------------------------------------------------------------- */
 
 /* "[epoch:]version-release" */
 static bool make_evr(struct sap_arena *arena, uint64_t epoch, struct sap_str version,

@@ -37,7 +37,7 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-/* ---- header blobs ------------------------------------------------------------------ */
+/* ---- header blobs ----------------------------------------------------------------------- */
 
 /* Receives what a database holds. The blob is valid during the call. Both return 0 or a
  * negative enum sap_code, which ends the reading and is passed on. */
@@ -74,7 +74,7 @@ int sap_rpm_ndb_read(const struct sap_reader *db, struct sap_rpm_visit *visit, s
  */
 int sap_rpm_bdb_read(const struct sap_reader *db, struct sap_rpm_visit *visit, struct sap_err *err);
 
-/* ---- SQLite ------------------------------------------------------------------------ */
+/* ---- SQLite ----------------------------------------------------------------------------- */
 
 /* A database file in memory, the write-ahead log applied. p is NULL where there is none. */
 struct sap_rpm_image {
@@ -141,7 +141,7 @@ int sap_rpm_sqlite_rows(struct sap_rpm_sqlite *sqlite, const char *table, const 
 int sap_rpm_sqlite_read(struct sap_rpm_image *image, struct sap_rpm_visit *visit,
 			struct sap_err *err);
 
-/* ---- headers ----------------------------------------------------------------------- */
+/* ---- headers ---------------------------------------------------------------------------- */
 
 /* The tags that are kept. */
 enum sap_rpm_slot {
@@ -223,7 +223,7 @@ bool sap_rpm_texts_next(struct sap_rpm_texts *texts, struct sap_str *out);
 int sap_rpm_header_package(const struct sap_rpm_header *header, struct sap_arena *arena,
 			   struct sap_rec_package *out, struct sap_err *fault, struct sap_err *err);
 
-/* ---- records ----------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------------- */
 
 /* Which packages came as a dependency, by "name.arch" or by "name". */
 struct sap_rpm_reasons {

@@ -14,7 +14,7 @@ enum { REASON_DEPENDENCY = 1, REASON_USER, REASON_CLEAN, REASON_WEAK_DEPENDENCY,
 
 enum { KEY_MAX = 1024 };
 
-/* ---- the table --------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------- */
 
 int sap_rpm_reasons_init(struct sap_rpm_reasons *reasons, struct sap_err *err)
 {
@@ -88,7 +88,7 @@ enum sap_tristate sap_rpm_reasons_get(const struct sap_rpm_reasons *reasons, str
 	return reasons->others_by_hand && arch.n ? SAP_NO : SAP_UNKNOWN;
 }
 
-/* ---- dnf 4 ------------------------------------------------------------------------- */
+/* ---- dnf 4 ------------------------------------------------------------------------------ */
 
 struct item {
 	int64_t id;
@@ -227,7 +227,7 @@ int sap_rpm_reasons_dnf4(struct sap_rpm_reasons *reasons, struct sap_rpm_image *
 	return r;
 }
 
-/* ---- text files -------------------------------------------------------------------- */
+/* ---- text files ------------------------------------------------------------------------- */
 
 /* Takes a quoted text off the front of *s. */
 static bool take_quoted(struct sap_str *s, struct sap_str *out)
@@ -298,7 +298,7 @@ int sap_rpm_reasons_zypp(struct sap_rpm_reasons *reasons, struct sap_str text, s
 	return 0;
 }
 
-/* ---- loading ----------------------------------------------------------------------- */
+/* ---- loading ---------------------------------------------------------------------------- */
 
 static int load_text(struct sap_rpm_reasons *reasons, struct sap_input *input,
 		     struct sap_sink *sink, struct sap_str path,

@@ -11,7 +11,7 @@ enum { HEAD = 100, STEP_UNIT = 10000, HUGE_PAGE = 2 * 1024 * 1024 };
 
 static const char schema_table[] = "sqlite_master";
 
-/* ---- the file in memory ------------------------------------------------------------ */
+/* ---- the file in memory ----------------------------------------------------------------- */
 
 /* A large image in huge pages: thousands of page faults take longer than SQLite does. */
 static unsigned char *alloc_image(uint64_t n)
@@ -102,7 +102,7 @@ void sap_rpm_image_clear(struct sap_rpm_image *image)
 	*image = (struct sap_rpm_image){ 0 };
 }
 
-/* ---- SQLite with its hands tied ---------------------------------------------------- */
+/* ---- SQLite with its hands tied --------------------------------------------------------- */
 
 /* Reading columns of the one table is all that is allowed: no functions, views, recursion,
  * pragmas, writes, attached files. */
@@ -220,7 +220,7 @@ void sap_rpm_sqlite_close(struct sap_rpm_sqlite *sqlite)
 	*sqlite = (struct sap_rpm_sqlite){ 0 };
 }
 
-/* ---- plain tables ------------------------------------------------------------------ */
+/* ---- plain tables ----------------------------------------------------------------------- */
 
 /* Whether the text has the word AS, without which there are neither generated columns nor
  * tables made from a query. */
@@ -340,7 +340,7 @@ int sap_rpm_sqlite_rows(struct sap_rpm_sqlite *sqlite, const char *table, const 
 	return r;
 }
 
-/* ---- rpmdb.sqlite ------------------------------------------------------------------ */
+/* ---- rpmdb.sqlite ----------------------------------------------------------------------- */
 
 struct packages {
 	struct sap_rpm_rows rows;

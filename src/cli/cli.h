@@ -64,9 +64,14 @@ enum { OPTION_COMMON = 1000, OPTION_FORMAT, OPTION_NO_COLOR, OPTION_HELP, OPTION
 
 enum common_result { COMMON_TAKEN, COMMON_NOT_MINE, COMMON_BAD, COMMON_HELPED };
 
-enum common_result cli_common_option(struct common *common, const struct command *command, int opt);
+/* argv is the command's: an unknown option is named from it. */
+enum common_result cli_common_option(struct common *common, const struct command *command, int opt,
+				     char **argv);
 
-/* "sapper: " and the text, on stderr. */
+/* Says what could not be read of what was asked for (the first few), unless quiet. */
+void cli_note_diagnostics(const struct common *common, const struct sap_facts *facts);
+
+/* "sapper: " and the text, on stderr, escaped as on a terminal: it may hold a target's names. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints the error and gives STATUS_FAILURE. */
@@ -76,7 +81,7 @@ int cli_fail(const struct sap_err *err);
 int cli_usage(const struct command *command, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* ---- output ---------------------------------------------------------------------------- */
+/* ---- output ----------------------------------------------------------------------------- */
 
 struct output {
 	struct sap_buf buf;
@@ -89,7 +94,7 @@ int cli_output_open(struct output *output, const struct common *common);
 /* Writes what was reported; frees. */
 int cli_output_close(struct output *output);
 
-/* ---- targets ----------------------------------------------------------------------------- */
+/* ---- targets ---------------------------------------------------------------------------- */
 
 enum target_kind { TARGET_HOST = 1, TARGET_DIR, TARGET_FACTS };
 
@@ -100,6 +105,8 @@ struct target {
 };
 
 /* What the user means: NULL is this host; SCHEME:REST; or a path, recognised by content. */
+/* Whether an argument is a target rather than a program: a scheme, a folder, a facts file. */
+bool cli_is_target(const char *text);
 int cli_target_parse(const char *text, struct target *out, struct sap_err *err);
 
 struct loading {
@@ -115,6 +122,8 @@ int cli_facts_write(const struct sap_facts *facts, const char *path, struct sap_
 
 /* The glibc-hwcaps level to assume: what the user said (-1: nothing), else the host's own for a
  * host, 2 for other x86-64 targets. */
+#define CPU_LEVEL_ASSUMED 2
+
 struct cpu {
 	int level;
 	bool of_host;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "cli/links.h"
 
@@ -115,9 +114,10 @@ static int parse(int argc, char **argv, struct links_options *o)
 	int opt, r = -1;
 
 	*o = (struct links_options){ .common.format = SAP_FORMAT_TTY, .cpu = -1 };
+	opterr = 0; /* messages are our own */
 	while (r < 0 &&
 	       (opt = getopt_long(argc, argv, COMMON_SHORT "t:", long_options, NULL)) != -1) {
-		switch (cli_common_option(&o->common, &cmd_links, opt)) {
+		switch (cli_common_option(&o->common, &cmd_links, opt, argv)) {
 		case COMMON_TAKEN:
 			continue;
 		case COMMON_BAD:
@@ -133,7 +133,7 @@ static int parse(int argc, char **argv, struct links_options *o)
 	return r;
 }
 
-/* ---- trees, counts, chains ---------------------------------------------------------------- */
+/* ---- trees, counts, chains -------------------------------------------------------------- */
 
 /* Programs and their closures, and the view of them. */
 struct programs {
@@ -150,21 +150,10 @@ static void clear_programs(struct programs *p)
 	free(p->v);
 }
 
-static bool is_folder(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* True where the arguments are one TARGET instead of programs. */
 static bool names_target(const struct links_options *o)
 {
-	const char *only = o->n_arguments == 1 ? o->arguments[0] : NULL;
-
-	return only && !o->target &&
-	       (is_folder(only) || sap_str_starts(sap_str_of(only), SAP_STR("dir:")) ||
-		sap_str_starts(sap_str_of(only), SAP_STR("facts:")));
+	return o->n_arguments == 1 && !o->target && cli_is_target(o->arguments[0]);
 }
 
 static int open_programs(struct asked *a, const struct links_options *o, struct programs *p,
@@ -252,11 +241,11 @@ static int report_programs(const struct asked *a, const struct links_options *o,
 	else
 		sap_report_links(output.report, &view);
 	status = cli_output_close(&output);
+	cli_note_diagnostics(&o->common, a->facts);
 	for (uint32_t i = 0; i < p->n; i++) {
 		if (p->v[i].object != SAP_NONE)
 			continue;
-		if (!o->common.quiet)
-			cli_say("%s: %s", p->v[i].asked, p->v[i].problem);
+		cli_say("%s: %s", p->v[i].asked, p->v[i].problem);
 		status = STATUS_FAILURE;
 	}
 	return r < 0 ? r : status;

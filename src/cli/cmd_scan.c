@@ -46,8 +46,9 @@ static int parse(int argc, char **argv, struct options *o)
 	int opt;
 
 	*o = (struct options){ .common.format = SAP_FORMAT_TTY, .cpu = -1 };
+	opterr = 0; /* messages are our own */
 	while ((opt = getopt_long(argc, argv, COMMON_SHORT, long_options, NULL)) != -1) {
-		switch (cli_common_option(&o->common, &cmd_scan, opt)) {
+		switch (cli_common_option(&o->common, &cmd_scan, opt, argv)) {
 		case COMMON_TAKEN:
 			continue;
 		case COMMON_BAD:

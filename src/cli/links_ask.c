@@ -214,7 +214,7 @@ static int find_again(struct asked *a, struct sap_links_program *programs, uint3
 	return r;
 }
 
-/* ---- closures ------------------------------------------------------------------------------ */
+/* ---- closures --------------------------------------------------------------------------- */
 
 /* Asks for what the link module wants. *more: it wanted something. */
 static int ask_wanted(struct asked *a, bool *more, struct sap_err *err)
@@ -287,7 +287,7 @@ int asked_close_over(struct asked *a, struct sap_links_program *programs,
 	return r;
 }
 
-/* ---- owners ---------------------------------------------------------------------------------- */
+/* ---- owners ----------------------------------------------------------------------------- */
 
 int asked_own(struct asked *a, const struct sap_links_program *programs, uint32_t n,
 	      struct sap_err *err)
@@ -320,8 +320,7 @@ out:
 	return r;
 }
 
-/* ---- names --------------------------------------------------------------------------------------
- */
+/* ---- names ------------------------------------------------------------------------------ */
 
 int asked_all_programs(const struct asked *a, struct sap_links_program **out, uint32_t *n,
 		       struct sap_err *err)

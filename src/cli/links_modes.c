@@ -5,13 +5,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "base/vec.h"
 #include "cli/links.h"
 
-/* ---- reverse --------------------------------------------------------------------------- */
+/* ---- reverse ---------------------------------------------------------------------------- */
 
 struct reverse {
 	struct asked asked;
@@ -227,7 +226,7 @@ int links_reverse(const struct links_options *o, struct sap_err *err)
 	return r;
 }
 
-/* ---- census ------------------------------------------------------------------------------- */
+/* ---- census ----------------------------------------------------------------------------- */
 
 /* A row and the target that its texts live in. */
 struct census_target {
@@ -328,7 +327,9 @@ static int census_one(const struct links_options *o, struct census_target *t,
 static int report_census(const struct links_options *o, const struct sap_census_row *rows,
 			 uint32_t n)
 {
-	const struct sap_census_view view = { .program = o->census, .rows = rows, .n_rows = n };
+	const struct sap_census_view view = {
+		.program = o->census, .cpu_level = o->cpu, .rows = rows, .n_rows = n
+	};
 	struct output output;
 	int status = cli_output_open(&output, &o->common);
 
@@ -349,7 +350,12 @@ int links_census(const struct links_options *o, struct sap_err *err)
 	struct census_target *targets = calloc(n + 1, sizeof(*targets));
 	struct sap_census_row *rows = calloc(n + 1, sizeof(*rows));
 	int r = targets && rows ? 0 : sap_err_nomem(err);
+	struct links_options all = *o;
 
+	/* One level for all rows: they are there to be compared. */
+	if (all.cpu < 0)
+		all.cpu = CPU_LEVEL_ASSUMED;
+	o = &all;
 	if (r == 0 && (n == 0 || o->target)) {
 		free(targets);
 		free(rows);
@@ -370,7 +376,7 @@ int links_census(const struct links_options *o, struct sap_err *err)
 	return r;
 }
 
-/* ---- unneeded ------------------------------------------------------------------------------- */
+/* ---- unneeded --------------------------------------------------------------------------- */
 
 struct unneeded {
 	struct asked asked;
@@ -404,8 +410,7 @@ static int report_unneeded(const struct unneeded *u, const struct links_options 
 	status = cli_output_close(&output);
 	for (uint32_t i = 0; i < u->n; i++) {
 		if (u->programs[i].object == SAP_NONE) {
-			if (!o->common.quiet)
-				cli_say("%s: %s", u->programs[i].asked, u->programs[i].problem);
+			cli_say("%s: %s", u->programs[i].asked, u->programs[i].problem);
 			status = STATUS_FAILURE;
 		}
 	}
@@ -468,14 +473,6 @@ static int unneeded_target(struct unneeded *u, const struct links_options *o, co
 	return r;
 }
 
-static bool is_target(const char *text)
-{
-	struct stat st;
-
-	return strncmp(text, "dir:", 4) == 0 || strncmp(text, "facts:", 6) == 0 ||
-	       (stat(text, &st) == 0 && S_ISDIR(st.st_mode));
-}
-
 int links_unneeded(const struct links_options *o, struct sap_err *err)
 {
 	struct unneeded u = { 0 };
@@ -483,7 +480,7 @@ int links_unneeded(const struct links_options *o, struct sap_err *err)
 
 	if (o->n_arguments == 0)
 		r = unneeded_target(&u, o, o->target, err);
-	else if (o->n_arguments == 1 && !o->target && is_target(o->arguments[0]))
+	else if (o->n_arguments == 1 && !o->target && cli_is_target(o->arguments[0]))
 		r = unneeded_target(&u, o, o->arguments[0], err);
 	else
 		r = unneeded_programs(&u, o, err);

@@ -3,27 +3,35 @@
  * sapper: which native code is on a system, who loads it, and why.
  *
  * The map of src/, from the outside in. docs/ARCHITECTURE.md tells why it is cut this way;
- * tools/layers fails the build on an include that this map does not allow.
+ * tools/layers fails the build on an include that it does not allow.
  *
- *   cli/      main.c        this file: commands, help, the worker's entry
- *             cmd_scan.c    `sapper scan`
- *             cmd_links.c   `sapper links`: options and its six modes
- *             links_ask.c   programs looked up on demand, round by round
- *             links_modes.c reverse, census, unneeded
- *             target.c      what TARGET means; facts files
- *             output.c      where the answer goes; progress
- *   report/   report.c      one call a view, tty or JSON behind it
- *             json.c tty.c  the two writers; *_json.c, *_tty.c one view each
- *   link/     link.c        the loader simulated: see link.h; radius.c counts over all programs
- *   extract/  session.c     the parent: requests, dead workers; child.c one worker process
- *             worker.c      the worker: sandbox.c, walk.c (tree), paths.c (on demand),
- *                           object.c (one file), notes.c (JSON in ELF notes)
- *   sysconf/                ld.so.cache, ld.so.conf, musl paths, nsswitch, PAM, services
- *   catalog/                package databases: dpkg, rpm (sqlite, ndb, bdb), apk, pacman;
- * os-release elf/                    ELF objects input/                  one read-only tree, paths
- * resolved inside it model/    record.h      facts as they are made; facts.c facts in memory;
- * tree.c paths, owners; encode.c decode.c reencode.c the CBOR form base/                   errors,
- * spans, arenas, buffers, string pool, limits
+ *   cli/      main.c         this file: commands, help, the worker's entry
+ *             cmd_scan.c     `sapper scan`
+ *             cmd_links.c    `sapper links`: options; trees, counts, chains
+ *             links_ask.c    programs looked up on demand, round by round
+ *             links_modes.c  reverse, census, unneeded
+ *             target.c       what TARGET means; facts files; CPU levels
+ *             output.c       where answers and messages go; progress
+ *   report/   report.c       one call a view, text or JSON behind it
+ *             tty.c json.c   the two writers
+ *             scan_*.c       the view of a scan; scan_tables.c its tables, object_json.c objects
+ *             links_*.c      trees; answers_*.c chains, unneeded, census; reverse_tty.c
+ *   link/     link.c         the loader simulated: memory of one target's searches
+ *             closure.c      load order; search.c rpath.c cache.c env.c abi.c where to look
+ *             versions.c     symbol versions; beyond.c PAM, NSS, dlopen
+ *             why.c unneeded.c  questions about a closure; radius.c counts over all programs
+ *   extract/  session.c      the parent: requests, dead workers; child.c one worker process
+ *             worker.c       the worker: sandbox*.c its cage, walk.c the tree, paths.c and
+ *                            folders.c on demand, object.c one file, notes.c JSON in notes
+ *   sysconf/  ldcache.c ldconf.c  what loaders go by; modules.c nsswitch.conf and PAM
+ *             units.c unitfile.c initscripts.c  services
+ *   catalog/  catalog.c      all package databases: dpkg*.c rpm*.c apk.c pacman.c; osrelease.c
+ *   elf/      elf.c          an ELF object; elf_*.c one part of it each
+ *   input/    input.c        one read-only tree; input_resolve.c and input_walk.c paths inside it
+ *   model/    record.h       facts as they are made; facts.c in memory; tree.c paths and owners
+ *             encode.c decode.c cursor.c reencode.c  the CBOR form
+ *             purl.c machine.c uses.c  names and tables
+ *   base/     err.c span.c arena.c buf.c pool.c vec.c reader.c fd.c limits.h
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -11,29 +11,48 @@
 #include "base/limits.h"
 #include "cli/cli.h"
 #include "extract/extract.h"
-
-void cli_say(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("sapper: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
+#include "report/tty.h"
 
 /* Messages may hold names of a target: nothing in them may steer the terminal. */
 static void say_escaped(const char *text)
 {
-	fputs("sapper: ", stderr);
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f || *p >= 0x80)
-			fprintf(stderr, "\\x%02x", *p);
-		else
-			fputc(*p, stderr);
+	struct sap_buf buf;
+
+	sap_buf_init(&buf, SAP_MIB);
+	sap_buf_puts(&buf, SAP_STR("sapper: "));
+	sap_tty_escape(&buf, sap_str_of(text));
+	sap_buf_putc(&buf, '\n');
+	fwrite(buf.p, 1, buf.n, stderr);
+	sap_buf_clear(&buf);
+}
+
+void cli_say(const char *fmt, ...)
+{
+	char text[2 * SAP_PATH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	say_escaped(text);
+}
+
+void cli_note_diagnostics(const struct common *common, const struct sap_facts *facts)
+{
+	enum { SHOWN = 5 };
+
+	for (size_t i = 0; !common->quiet && i < facts->diagnostics.n; i++) {
+		const struct sap_diagnostic *d = &facts->diagnostics.v[i];
+
+		if (i == SHOWN && !common->verbose) {
+			cli_say("and %zu more that could not be read as they should; -v shows them",
+				facts->diagnostics.n - i);
+			return;
+		}
+		cli_say("%s: %s", sap_facts_str(facts, d->path).p,
+			sap_facts_str(facts, d->message).p);
 	}
-	fputc('\n', stderr);
 }
 
 int cli_fail(const struct sap_err *err)
@@ -56,7 +75,8 @@ int cli_usage(const struct command *command, const char *fmt, ...)
 	return STATUS_FAILURE;
 }
 
-enum common_result cli_common_option(struct common *common, const struct command *command, int opt)
+enum common_result cli_common_option(struct common *common, const struct command *command, int opt,
+				     char **argv)
 {
 	switch (opt) {
 	case OPTION_FORMAT:
@@ -86,14 +106,15 @@ enum common_result cli_common_option(struct common *common, const struct command
 		fputs(command->help, stdout);
 		return COMMON_HELPED;
 	case '?':
-		cli_usage(command, "an option is unknown or lacks its value");
+		cli_usage(command, "the option '%s' is unknown, or lacks its value",
+			  argv[optind - 1]);
 		return COMMON_BAD;
 	default:
 		return COMMON_NOT_MINE;
 	}
 }
 
-/* ---- where the answer goes --------------------------------------------------------------- */
+/* ---- where the answer goes -------------------------------------------------------------- */
 
 static unsigned terminal_width(void)
 {
@@ -161,7 +182,7 @@ int cli_output_close(struct output *output)
 	return status;
 }
 
-/* ---- progress ------------------------------------------------------------------------------ */
+/* ---- progress --------------------------------------------------------------------------- */
 
 static bool shows_progress(const struct common *common)
 {

@@ -55,6 +55,15 @@ static bool is_facts(const char *path)
 	       memcmp(head + 3, "sapper-facts", 12) == 0;
 }
 
+bool cli_is_target(const char *text)
+{
+	struct stat st;
+
+	return strncmp(text, "dir:", 4) == 0 || strncmp(text, "facts:", 6) == 0 ||
+	       (stat(text, &st) == 0 &&
+		(S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && is_facts(text))));
+}
+
 static int path_target(const char *path, struct target *out, struct sap_err *err)
 {
 	struct stat st;
@@ -96,7 +105,7 @@ int cli_target_parse(const char *text, struct target *out, struct sap_err *err)
 	return path_target(text, out, err);
 }
 
-/* ---- facts files ---------------------------------------------------------------------------- */
+/* ---- facts files ------------------------------------------------------------------------ */
 
 static int read_facts(int fd, struct sap_decoder *decoder, struct sap_err *err)
 {
@@ -179,9 +188,7 @@ int cli_facts_write(const struct sap_facts *facts, const char *path, struct sap_
 	return r < 0 ? sap_err_wrap(err, "%s", path) : 0;
 }
 
-/* ---- CPU level ------------------------------------------------------------------------------- */
-
-enum { DIRECTORY_LEVEL = 2 };
+/* ---- CPU level -------------------------------------------------------------------------- */
 
 /* What this machine's loader would choose is a fact about a host: kept with the others. */
 static int note_cpu(struct sap_facts *facts, struct sap_err *err)
@@ -208,7 +215,7 @@ struct cpu cli_cpu(const struct sap_facts *facts, int said)
 		    value.p[0] <= '4')
 			return (struct cpu){ value.p[0] - '0', true };
 	}
-	return (struct cpu){ DIRECTORY_LEVEL, false };
+	return (struct cpu){ CPU_LEVEL_ASSUMED, false };
 }
 
 bool cli_cpu_parse(const char *text, int *out)
@@ -226,8 +233,7 @@ bool cli_cpu_parse(const char *text, int *out)
 	return true;
 }
 
-/* ---- loading -----------------------------------------------------------------------------------
- */
+/* ---- loading ---------------------------------------------------------------------------- */
 
 static void remark(const struct common *common, const struct sap_extract_report *report)
 {

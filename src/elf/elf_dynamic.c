@@ -189,7 +189,7 @@ uint64_t sap_elf_next_table(const struct sap_elf_ctx *c, uint64_t addr)
 	return next;
 }
 
-/* ---- strings ----------------------------------------------------------------------- */
+/* ---- strings ---------------------------------------------------------------------------- */
 
 static int find_strings(struct sap_elf_ctx *c)
 {
@@ -379,7 +379,7 @@ static int read_names(struct sap_elf_ctx *c)
 	return read_lists(c);
 }
 
-/* ---- reading ahead ----------------------------------------------------------------- */
+/* ---- reading ahead ---------------------------------------------------------------------- */
 
 struct region {
 	uint64_t off;

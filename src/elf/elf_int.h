@@ -135,7 +135,7 @@ struct sap_elf_ctx {
 	bool imports_dlopen;
 };
 
-/* ---- elf_io.c ---------------------------------------------------------------------- */
+/* ---- elf_io.c --------------------------------------------------------------------------- */
 
 /* Records a fault and sets SAP_OBJ_DAMAGED. 0 or SAP_ENOMEM. */
 int sap_elf_fault(struct sap_elf_ctx *c, int code, uint64_t off, const char *fmt, ...)
@@ -241,7 +241,7 @@ static inline bool sap_elf_has(const struct sap_elf_ctx *c, unsigned slot)
 	return c->dyn.has >> slot & 1;
 }
 
-/* ---- the parts --------------------------------------------------------------------- */
+/* ---- the parts -------------------------------------------------------------------------- */
 
 /* Reads the dynamic section and what it leads to. */
 int sap_elf_read_dynamic(struct sap_elf_ctx *c);

@@ -131,7 +131,7 @@ int sap_elf_read_relocs(struct sap_elf_ctx *c)
 	return count_at(c, plt.addr, plt.n, addend);
 }
 
-/* ---- section headers --------------------------------------------------------------- */
+/* ---- section headers -------------------------------------------------------------------- */
 
 /*
  * Section header: name:4 type:4 flags addr offset size link:4 info:4 addralign entsize

@@ -26,7 +26,7 @@ struct names {
 /* Called for each piece of read-only data. */
 typedef int (*piece_fn)(struct sap_elf_ctx *c, uint64_t off, uint64_t n, void *ctx);
 
-/* ---- names ------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------ */
 
 static bool is_name_byte(unsigned char b)
 {
@@ -199,7 +199,7 @@ static int scan_names(struct sap_elf_ctx *c, uint64_t off, uint64_t size, void *
 	return 0;
 }
 
-/* ---- read-only data ---------------------------------------------------------------- */
+/* ---- read-only data --------------------------------------------------------------------- */
 
 /* Whether a segment holds read-only data. Linkers of today put code and constants into
  * segments of their own; older ones put both into one. */
@@ -324,7 +324,7 @@ int sap_elf_read_dlopen_strings(struct sap_elf_ctx *c)
 	return 0;
 }
 
-/* ---- folders of the loader --------------------------------------------------------- */
+/* ---- folders of the loader -------------------------------------------------------------- */
 
 struct dirs {
 	struct sap_str best[DIRS_MAX];

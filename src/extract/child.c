@@ -16,7 +16,7 @@
 
 enum { READ_BYTES = 256 * 1024, PIPE_BYTES = 1024 * 1024, TICK_MS = 100, ABOVE = 10 };
 
-/* ---- starting ------------------------------------------------------------------------- */
+/* ---- starting --------------------------------------------------------------------------- */
 
 /* The worker's ends, all numbered above the places that they are put to. */
 struct ends {
@@ -158,7 +158,7 @@ int sap_child_start(struct sap_child *child, const char *worker, int rootfd,
 	return r;
 }
 
-/* ---- talking --------------------------------------------------------------------------- */
+/* ---- talking ---------------------------------------------------------------------------- */
 
 int sap_child_send(struct sap_child *child, const struct sap_buf *request, struct sap_err *err)
 {

@@ -58,7 +58,7 @@ int sap_extract_whole(const char *root, const struct sap_extract_options *option
 		      struct sap_facts **out, struct sap_extract_report *report,
 		      struct sap_err *err);
 
-/* ---- on demand ------------------------------------------------------------------------- */
+/* ---- on demand -------------------------------------------------------------------------- */
 
 /* What can be asked of a target besides paths, as bits. */
 enum sap_extract_parts {
@@ -86,7 +86,7 @@ void sap_session_free(struct sap_session *session);
 int sap_session_ask(struct sap_session *session, unsigned parts, unsigned want,
 		    const uint32_t *paths, uint32_t n_paths, struct sap_err *err);
 
-/* ---- the worker -------------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------- */
 
 /* The first argument that makes a program be the worker. */
 #define SAP_WORKER_ARGUMENT "--extract-worker"

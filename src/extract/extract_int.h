@@ -27,7 +27,7 @@ enum {
 
 enum { SAP_WORKER_THREADS_MAX = 8 };
 
-/* ---- shared memory: what the worker is doing ------------------------------------------- */
+/* ---- shared memory: what the worker is doing -------------------------------------------- */
 
 /* What one thread reads at the moment. dir is set for a whole folder, name for each object in
  * it; reading is 0 while nothing risky goes on. part: a single enum sap_extract_parts bit,
@@ -58,7 +58,7 @@ static inline void sap_slot_text(char *to, size_t cap, struct sap_str s)
 	to[n] = '\0';
 }
 
-/* ---- requests ---------------------------------------------------------------------------- */
+/* ---- requests --------------------------------------------------------------------------- */
 
 /* On the wire: this header, then n_paths + n_skips times a 32-bit length and the bytes. The
  * worker trusts its parent. */
@@ -82,7 +82,7 @@ struct sap_request {
 	const struct sap_str *skips; /* sorted */
 };
 
-/* ---- the worker ---------------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------- */
 
 /* What all threads of a worker share. */
 struct sap_worker {

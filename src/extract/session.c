@@ -91,7 +91,7 @@ static int write_request(struct sap_session *s, unsigned parts, unsigned want,
 	return 0;
 }
 
-/* ---- when a worker dies ------------------------------------------------------------------ */
+/* ---- when a worker dies ----------------------------------------------------------------- */
 
 static bool add_id(id_vec *v, struct sap_facts *facts, struct sap_str path)
 {
@@ -181,7 +181,7 @@ static void end_child(struct sap_session *s, struct sap_child_end *end)
 		s->peak_bytes = end->peak_bytes;
 }
 
-/* ---- asking --------------------------------------------------------------------------------- */
+/* ---- asking ----------------------------------------------------------------------------- */
 
 static int talk(struct sap_session *s, struct sap_err *err)
 {

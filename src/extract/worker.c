@@ -16,7 +16,7 @@
 
 enum { FLUSH_AT = 64 * 1024 };
 
-/* ---- threads -------------------------------------------------------------------------- */
+/* ---- threads ---------------------------------------------------------------------------- */
 
 static int flush(struct sap_encoder *encoder, struct sap_err *err)
 {
@@ -209,7 +209,7 @@ static int read_owners(struct sap_worker *worker, struct sap_worker_thread *thre
 	return r;
 }
 
-/* ---- one request -------------------------------------------------------------------------- */
+/* ---- one request ------------------------------------------------------------------------ */
 
 static int read_os(struct sap_worker *worker, struct sap_worker_thread *thread, struct sap_err *err)
 {
@@ -364,7 +364,7 @@ static int serve(struct sap_worker *worker, bool first, struct sap_err *err)
 	return r;
 }
 
-/* ---- requests ------------------------------------------------------------------------------- */
+/* ---- requests --------------------------------------------------------------------------- */
 
 /* Exactly n bytes. 1: got them; 0: the parent closed the pipe; or a failure. */
 static int read_exactly(int fd, void *p, size_t n)

@@ -47,7 +47,7 @@ static uint32_t put3(struct sap_link *link, struct sap_str a, struct sap_str b, 
 	return id;
 }
 
-/* ---- dlopen ---------------------------------------------------------------------------- */
+/* ---- dlopen ----------------------------------------------------------------------------- */
 
 static int wish_notes(struct sap_link *link, const struct sap_object *o, struct sap_err *err)
 {
@@ -93,7 +93,7 @@ static int wish_strings(struct sap_link *link, const struct sap_object *o, struc
 	return 0;
 }
 
-/* ---- PAM ------------------------------------------------------------------------------- */
+/* ---- PAM -------------------------------------------------------------------------------- */
 
 static int compare_lines(const void *a, const void *b)
 {
@@ -219,7 +219,7 @@ static int wish_pam(struct sap_link *link, const struct sap_env *env, uint32_t p
 	return wish_service(link, env, key, 0, 0, &lines, err);
 }
 
-/* ---- NSS ------------------------------------------------------------------------------- */
+/* ---- NSS -------------------------------------------------------------------------------- */
 
 static uint32_t use_bits(struct sap_link *link, uint32_t object)
 {
@@ -323,7 +323,7 @@ int sap_link_wishes(struct sap_link *link, const struct sap_env *env, uint32_t o
 	return r;
 }
 
-/* ---- granting them --------------------------------------------------------------------- */
+/* ---- granting them ---------------------------------------------------------------------- */
 
 /* Whose search path counts: the caller of dlopen; libc for its own modules; for musl always
  * the program. */

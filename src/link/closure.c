@@ -8,7 +8,7 @@ enum {
 	THE_LOADER = UINT32_MAX - 1, /* in a slot: the loader, which nothing has needed so far */
 };
 
-/* ---- names and files that are loaded ------------------------------------------------------ */
+/* ---- names and files that are loaded ---------------------------------------------------- */
 
 struct sap_slot *sap_link_slot(struct sap_link *link, struct sap_slot **table, uint32_t *n,
 			       uint32_t id)
@@ -57,7 +57,7 @@ static int claim_for_loader(struct sap_run *run, const struct sap_env *env)
 	return r;
 }
 
-/* ---- adding to the closure ------------------------------------------------------------- */
+/* ---- adding to the closure -------------------------------------------------------------- */
 
 static struct sap_link_edge *push_edge(struct sap_run *run)
 {
@@ -262,7 +262,7 @@ int sap_run_request(struct sap_run *run, const struct sap_request *q, uint32_t c
 	return r;
 }
 
-/* ---- dependencies of one object ------------------------------------------------------------ */
+/* ---- dependencies of one object --------------------------------------------------------- */
 
 static int make_dep(struct sap_link *link, const struct sap_env *env, uint32_t raw, uint32_t path,
 		    bool program, struct sap_dep *dep, struct sap_err *err)
@@ -372,7 +372,7 @@ static int load_needed(struct sap_run *run, uint32_t entry, uint32_t context)
 	return 0;
 }
 
-/* ---- filters: elf/dl-deps.c, _dl_map_object_deps -------------------------------------------- */
+/* ---- filters: elf/dl-deps.c, _dl_map_object_deps ---------------------------------------- */
 
 static void unlist(struct sap_run *run, uint32_t entry)
 {

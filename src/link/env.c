@@ -9,7 +9,7 @@ enum { LEGACY_LAST = 36, HWCAPS_FIRST = 33, LEGACY_ATOMS_MAX = 4 };
 /* Second keys of link->memo_loader: what is known of an ABI. */
 enum { MEMO_GLIBC = 0, MEMO_MUSL = 1, MEMO_LIBC = 2 };
 
-/* ---- looking up ---------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------- */
 
 enum sap_tree_answer sap_link_look(struct sap_link *link, struct sap_str path, uint32_t *object)
 {
@@ -119,7 +119,7 @@ int sap_env_subs(struct sap_link *link, uint32_t env, uint32_t dir, struct sap_r
 	return out->at == SAP_NONE;
 }
 
-/* ---- glibc-hwcaps and its predecessor ------------------------------------------------- */
+/* ---- glibc-hwcaps and its predecessor --------------------------------------------------- */
 
 static void add_sub(struct sap_env *env, struct sap_str sub)
 {
@@ -179,7 +179,7 @@ static void fill_subs(struct sap_link *link, struct sap_env *env)
 	add_legacy(link, env, atoms, n);
 }
 
-/* ---- the version of glibc ------------------------------------------------------------- */
+/* ---- the version of glibc --------------------------------------------------------------- */
 
 static uint32_t newest(struct sap_link *link, const struct sap_object *o)
 {
@@ -214,7 +214,7 @@ static uint32_t glibc_version(struct sap_link *link, const struct sap_env *env)
 	return *libc - 1 > best ? *libc - 1 : best;
 }
 
-/* ---- folders -------------------------------------------------------------------------- */
+/* ---- folders ---------------------------------------------------------------------------- */
 
 /* "/usr/lib/x86_64-linux-gnu/" and "/lib/x86_64-linux-gnu" give what $LIB stands for. */
 static struct sap_str lib_of(struct sap_str dir)
@@ -428,7 +428,7 @@ bool sap_env_trusts(struct sap_link *link, const struct sap_env *env, struct sap
 	return false;
 }
 
-/* ---- making one ----------------------------------------------------------------------- */
+/* ---- making one ------------------------------------------------------------------------- */
 
 static bool loader_is_musl(struct sap_link *link, uint32_t loader, struct sap_str interp)
 {

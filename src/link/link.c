@@ -49,7 +49,7 @@ bool sap_link_put(struct sap_link *link, struct sap_str s, uint32_t *id)
 	return *id != UINT32_MAX;
 }
 
-/* ---- life cycle ------------------------------------------------------------------------ */
+/* ---- life cycle ------------------------------------------------------------------------- */
 
 /* The first setting of each kind; they are sorted by kind. */
 static void find_settings(struct sap_link *link)
@@ -222,7 +222,7 @@ void sap_link_free(struct sap_link *link)
 	free(link);
 }
 
-/* ---- small questions ------------------------------------------------------------------- */
+/* ---- small questions -------------------------------------------------------------------- */
 
 const uint32_t *sap_link_wanted(const struct sap_link *link, uint32_t *n)
 {
@@ -287,7 +287,7 @@ int sap_link_prefetch(struct sap_link *link, struct sap_err *err)
 	return 0;
 }
 
-/* ---- the processor --------------------------------------------------------------------- */
+/* ---- the processor ---------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
 

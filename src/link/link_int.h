@@ -25,7 +25,7 @@
 #include "base/limits.h"
 #include "link/link.h"
 
-/* ---- memo.c ------------------------------------------------------------------------ */
+/* ---- memo.c ----------------------------------------------------------------------------- */
 
 struct sap_memo_entry {
 	uint64_t a, b;
@@ -43,7 +43,7 @@ struct sap_memo {
 uint32_t *sap_memo_at(struct sap_memo *memo, uint64_t a, uint64_t b);
 void sap_memo_clear(struct sap_memo *memo);
 
-/* ---- abi.c ------------------------------------------------------------------------- */
+/* ---- abi.c ------------------------------------------------------------------------------ */
 
 struct sap_abi {
 	uint16_t machine;
@@ -64,7 +64,7 @@ const struct sap_abi *sap_abi_of(const struct sap_object *object);
 /* A number that is the same for objects of one ABI and for no others. */
 uint32_t sap_abi_key(const struct sap_object *object);
 
-/* ---- search paths ------------------------------------------------------------------ */
+/* ---- search paths ----------------------------------------------------------------------- */
 
 /* One element of a search path. */
 struct sap_dir {
@@ -72,7 +72,7 @@ struct sap_dir {
 	const char *why; /* set: left out, for that reason */
 };
 
-/* ---- environments ------------------------------------------------------------------ */
+/* ---- environments ----------------------------------------------------------------------- */
 
 #define SAP_HWSUBS_MAX 40
 
@@ -95,7 +95,7 @@ struct sap_env {
 	uint32_t plain;                      /* context of an object without paths of its own */
 };
 
-/* ---- contexts ---------------------------------------------------------------------- */
+/* ---- contexts --------------------------------------------------------------------------- */
 
 /* RPATHs of an object and of those that loaded it, nearest first. */
 struct sap_chain {
@@ -134,7 +134,7 @@ struct sap_node {
 	uint32_t at, n; /* of link->deps */
 };
 
-/* ---- the link ---------------------------------------------------------------------- */
+/* ---- the link --------------------------------------------------------------------------- */
 
 struct sap_slot {
 	uint32_t epoch;
@@ -271,7 +271,7 @@ bool sap_link_put(struct sap_link *link, struct sap_str s, uint32_t *id);
 			return sap_err_nomem(err); \
 	} while (0)
 
-/* ---- env.c ------------------------------------------------------------------------- */
+/* ---- env.c ------------------------------------------------------------------------------ */
 
 /* The environment of a program or library. SAP_ENOMEM. */
 int sap_env_of(struct sap_link *link, uint32_t object, uint32_t *env, struct sap_err *err);
@@ -290,7 +290,7 @@ bool sap_link_dir_exists(struct sap_link *link, uint32_t dir);
 /* Whether the folder (or file) lies in a folder built into the loader. */
 bool sap_env_trusts(struct sap_link *link, const struct sap_env *env, struct sap_str path);
 
-/* ---- rpath.c ----------------------------------------------------------------------- */
+/* ---- rpath.c ---------------------------------------------------------------------------- */
 
 enum sap_path_kind {
 	SAP_PATH_RPATH = 1, /* ':' */
@@ -311,14 +311,14 @@ int sap_link_list(struct sap_link *link, uint32_t env, uint32_t raw, uint32_t pa
 int sap_link_list_of(struct sap_link *link, const struct sap_dir *dirs, size_t n, uint32_t *list,
 		     struct sap_err *err);
 
-/* ---- cache.c ----------------------------------------------------------------------- */
+/* ---- cache.c ---------------------------------------------------------------------------- */
 
 int sap_cache_index(struct sap_link *link, struct sap_err *err);
 
 /* The path that ld.so.cache has for a name under an environment: pool id or 0. */
 uint32_t sap_cache_find(struct sap_link *link, const struct sap_env *env, struct sap_str name);
 
-/* ---- search.c ---------------------------------------------------------------------- */
+/* ---- search.c --------------------------------------------------------------------------- */
 
 int sap_link_chain(struct sap_link *link, uint32_t list, uint32_t parent, uint32_t *chain,
 		   struct sap_err *err);
@@ -341,7 +341,7 @@ int sap_link_search(struct sap_link *link, uint32_t context, uint32_t name, uint
 int sap_link_search_trace(struct sap_link *link, uint32_t context, uint32_t name,
 			  struct sap_closure *closure, struct sap_err *err);
 
-/* ---- closure.c --------------------------------------------------------------------- */
+/* ---- closure.c -------------------------------------------------------------------------- */
 
 /* The DT_NEEDED of an object in a context, ready to be searched. */
 int sap_link_node(struct sap_link *link, uint32_t context, uint32_t object, uint32_t path,
@@ -367,7 +367,7 @@ int sap_run_drain(struct sap_run *run, uint32_t from);
 /* Context of an entry of link->loaded. */
 int sap_run_context(struct sap_run *run, uint32_t entry, uint32_t *context);
 
-/* ---- versions.c, beyond.c ---------------------------------------------------------- */
+/* ---- versions.c, beyond.c --------------------------------------------------------------- */
 
 int sap_run_versions(struct sap_run *run);
 int sap_run_beyond(struct sap_run *run);

@@ -24,7 +24,7 @@ struct search {
 	struct sap_found *out;
 };
 
-/* ---- chains and contexts --------------------------------------------------------------- */
+/* ---- chains and contexts ---------------------------------------------------------------- */
 
 int sap_link_chain(struct sap_link *link, uint32_t list, uint32_t parent, uint32_t *chain,
 		   struct sap_err *err)
@@ -110,7 +110,7 @@ int sap_link_context_of(struct sap_link *link, uint32_t env, uint32_t object, ui
 	return sap_link_context(link, want, context, err);
 }
 
-/* ---- one file ------------------------------------------------------------------------- */
+/* ---- one file --------------------------------------------------------------------------- */
 
 static void note(struct search *s, enum sap_link_how how, struct sap_str path, const char *why)
 {
@@ -198,7 +198,7 @@ static enum tried try_path(struct search *s, enum sap_link_how how, struct sap_s
 	return TRIED_FOUND;
 }
 
-/* ---- folders -------------------------------------------------------------------------- */
+/* ---- folders ---------------------------------------------------------------------------- */
 
 static enum tried try_in(struct search *s, enum sap_link_how how, struct sap_str dir,
 			 struct sap_str sub)
@@ -295,7 +295,7 @@ static enum tried try_library_path(struct search *s)
 	return try_list(s, SAP_HOW_LIBRARY_PATH, env->library_path);
 }
 
-/* ---- the order of glibc: elf/dl-load.c, _dl_map_object --------------------------------- */
+/* ---- the order of glibc: elf/dl-load.c, _dl_map_object ---------------------------------- */
 
 static enum tried try_cache(struct search *s)
 {
@@ -421,7 +421,7 @@ static enum tried no_second_libc(struct search *s, enum tried tried)
 	return tried;
 }
 
-/* ---- both ------------------------------------------------------------------------------ */
+/* ---- both ------------------------------------------------------------------------------- */
 
 static enum tried search_name(struct search *s)
 {

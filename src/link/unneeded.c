@@ -119,7 +119,7 @@ static int bind_all(struct hunt *h, uint32_t object, bool program, struct sap_er
 	return 0;
 }
 
-/* ---- what would leave ---------------------------------------------------------------------- */
+/* ---- what would leave ------------------------------------------------------------------- */
 
 struct reach {
 	const struct sap_closure *closure;

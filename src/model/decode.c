@@ -19,7 +19,7 @@ struct sap_decoder {
 	int failed;
 };
 
-/* ---- records -------------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------------- */
 
 #define CHECKED(c, call) ((c)->code ? 0 : (call))
 
@@ -364,7 +364,7 @@ static const struct {
 	[SAP_RECORD_END] = { take_end, SAP_LENGTH_END },
 };
 
-/* ---- the sequence --------------------------------------------------------------------- */
+/* ---- the sequence ----------------------------------------------------------------------- */
 
 /* What went wrong at the cursor, as an error. SAP_NEED_MORE stays SAP_NEED_MORE. */
 static int verdict(struct sap_decoder *d, const struct sap_cursor *c, struct sap_err *err)

@@ -8,7 +8,7 @@
 
 enum { HEAD_MAX = 9 }; /* bytes of the longest CBOR item head */
 
-/* ---- items --------------------------------------------------------------------------- */
+/* ---- items ------------------------------------------------------------------------------ */
 
 static void put_uint(struct sap_buf *buf, uint64_t v)
 {
@@ -63,7 +63,7 @@ static void put_strs(struct sap_buf *buf, struct sap_strs list)
 		put_str(buf, list.v[i]);
 }
 
-/* ---- records ------------------------------------------------------------------------- */
+/* ---- records ---------------------------------------------------------------------------- */
 
 static struct sap_encoder *encoder_of(struct sap_sink *sink)
 {

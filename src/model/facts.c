@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 
-/* ---- the builder sink -------------------------------------------------------------- */
+/* ---- the builder sink ------------------------------------------------------------------- */
 
 static struct sap_facts *facts_of(struct sap_sink *sink)
 {
@@ -490,7 +490,7 @@ void sap_facts_rollback(struct sap_facts *facts, const struct sap_facts_mark *ma
 	facts->has_os = mark->has_os;
 }
 
-/* ---- making them final -------------------------------------------------------------- */
+/* ---- making them final ------------------------------------------------------------------ */
 
 static int by_text(const struct sap_pool *pool, uint32_t a, uint32_t b)
 {

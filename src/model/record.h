@@ -29,7 +29,7 @@ struct sap_strs {
 	uint32_t n;
 };
 
-/* ---- the system -------------------------------------------------------------------- */
+/* ---- the system ------------------------------------------------------------------------- */
 
 /* os-release(5), or what stands in for it. source names the file the identity came from. */
 struct sap_rec_os {
@@ -46,7 +46,7 @@ struct sap_rec_os {
 	struct sap_str point_release; /* /etc/debian_version, /etc/alpine-release ...: "12.5" */
 };
 
-/* ---- packages ---------------------------------------------------------------------- */
+/* ---- packages --------------------------------------------------------------------------- */
 
 enum sap_package_type {
 	SAP_PACKAGE_NONE = 0,
@@ -132,7 +132,7 @@ struct sap_rec_file {
 	struct sap_str digest; /* binary, sap_digest_size bytes; absent: unknown */
 };
 
-/* ---- the tree ---------------------------------------------------------------------- */
+/* ---- the tree --------------------------------------------------------------------------- */
 
 struct sap_rec_symlink {
 	struct sap_str path;
@@ -165,7 +165,7 @@ struct sap_rec_lookup {
 	enum sap_lookup_result result;
 };
 
-/* ---- ELF objects ------------------------------------------------------------------- */
+/* ---- ELF objects ------------------------------------------------------------------------ */
 
 enum sap_object_flags {
 	SAP_OBJ_PIE = 1u << 0,           /* ET_DYN with PT_INTERP or DF_1_PIE */
@@ -288,7 +288,7 @@ struct sap_rec_symbols {
 	uint32_t n;
 };
 
-/* ---- what the configuration says about loading ------------------------------------- */
+/* ---- what the configuration says about loading ------------------------------------------ */
 
 /* An entry of ld.so.cache, in the cache's order. */
 struct sap_rec_cache_entry {
@@ -337,7 +337,7 @@ struct sap_rec_service {
 	enum sap_tristate enabled; /* linked from a .wants/.requires folder, or rcN.d */
 };
 
-/* ---- what could not be said -------------------------------------------------------- */
+/* ---- what could not be said ------------------------------------------------------------- */
 
 /* code is a stable word, see docs/formats/scan.md; message is for a person. */
 struct sap_rec_diagnostic {
@@ -358,7 +358,7 @@ struct sap_rec_stats {
 	uint64_t skipped_mounts; /* pseudo file systems on a host */
 };
 
-/* ---- the sink ---------------------------------------------------------------------- */
+/* ---- the sink --------------------------------------------------------------------------- */
 
 /* All members must be set; a sink that has no use for a kind sets sap_sink_ignore-like
  * functions of its own. Not called by two threads at once. */

@@ -99,7 +99,7 @@ static struct node node_at(const struct sap_tree *tree, struct sap_str path)
 	return id < tree->n_nodes ? tree->nodes[id] : (struct node){ NODE_NONE, 0 };
 }
 
-/* ---- following a path ---------------------------------------------------------------- */
+/* ---- following a path ------------------------------------------------------------------- */
 
 enum resolved { RESOLVED, RESOLVED_ABSENT, RESOLVED_LOOP, RESOLVED_NOMEM };
 
@@ -322,7 +322,7 @@ enum sap_tree_answer sap_tree_lookup(struct sap_tree *tree, struct sap_str path,
 	return answer_of(tree, node_at(tree, found), object);
 }
 
-/* ---- ownership ------------------------------------------------------------------------ */
+/* ---- ownership -------------------------------------------------------------------------- */
 
 static void own(struct sap_facts *facts, struct node node, uint32_t package)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/report_int.h"
 
-/* ---- why --------------------------------------------------------------------------------------
- */
+/* ---- why -------------------------------------------------------------------------------- */
 
 void sap_why_json(struct sap_report *report, const struct sap_why_view *view)
 {
@@ -49,8 +48,7 @@ void sap_why_json(struct sap_report *report, const struct sap_why_view *view)
 	sap_json_end(&json);
 }
 
-/* ---- unneeded ---------------------------------------------------------------------------------
- */
+/* ---- unneeded --------------------------------------------------------------------------- */
 
 struct gone {
 	const struct sap_facts *facts;
@@ -113,8 +111,7 @@ void sap_unneeded_json(struct sap_report *report, const struct sap_unneeded_view
 	sap_json_end(&json);
 }
 
-/* ---- reverse ----------------------------------------------------------------------------------
- */
+/* ---- reverse ---------------------------------------------------------------------------- */
 
 static void put_reverse_entry(struct sap_report *report, struct sap_json *json,
 			      const struct sap_reverse_view *view,
@@ -189,8 +186,7 @@ void sap_reverse_json(struct sap_report *report, const struct sap_reverse_view *
 	sap_json_end(&json);
 }
 
-/* ---- census -----------------------------------------------------------------------------------
- */
+/* ---- census ----------------------------------------------------------------------------- */
 
 void sap_census_json(struct sap_report *report, const struct sap_census_view *view)
 {
@@ -198,6 +194,7 @@ void sap_census_json(struct sap_report *report, const struct sap_census_view *vi
 
 	sap_report_json_begin(report, &json, "links-census/1");
 	sap_json_text(&json, "program", sap_str_of(view->program));
+	sap_json_u64(&json, "cpu_level", (uint64_t)view->cpu_level);
 	sap_json_list(&json, "targets");
 	for (uint32_t i = 0; i < view->n_rows; i++) {
 		const struct sap_census_row *row = &view->rows[i];

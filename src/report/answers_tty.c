@@ -7,8 +7,7 @@
 
 enum { UNNEEDED_GONE_SHOWN = 6 };
 
-/* ---- why --------------------------------------------------------------------------------------
- */
+/* ---- why -------------------------------------------------------------------------------- */
 
 static void put_step(const struct sap_tty *tty, const struct sap_facts *facts,
 		     const struct sap_closure *closure, const struct sap_link_edge *edge)
@@ -86,18 +85,19 @@ static void put_why(struct sap_report *report, const struct sap_why_view *view, 
 
 void sap_why_tty(struct sap_report *report, const struct sap_why_view *view)
 {
+	bool first = true;
+
 	for (uint32_t i = 0; i < view->links.n_programs; i++) {
-		if (i)
-			sap_buf_putc(report->out, '\n');
 		if (view->links.programs[i].object == SAP_NONE)
-			sap_links_tty_problem(&report->tty, &view->links.programs[i]);
-		else
-			put_why(report, view, i);
+			continue;
+		if (!first)
+			sap_buf_putc(report->out, '\n');
+		first = false;
+		put_why(report, view, i);
 	}
 }
 
-/* ---- unneeded ---------------------------------------------------------------------------------
- */
+/* ---- unneeded --------------------------------------------------------------------------- */
 
 static void put_gone(struct sap_report *report, const struct sap_facts *facts,
 		     const struct sap_closure *closure, const struct sap_link_unneeded_list *list,
@@ -151,10 +151,8 @@ void sap_unneeded_tty(struct sap_report *report, const struct sap_unneeded_view 
 	size_t programs = 0, entries = 0;
 
 	for (uint32_t i = 0; i < view->links.n_programs; i++) {
-		if (view->links.programs[i].object == SAP_NONE) {
-			sap_links_tty_problem(&report->tty, &view->links.programs[i]);
+		if (view->links.programs[i].object == SAP_NONE)
 			continue;
-		}
 		put_unneeded(report, view, i);
 		programs += view->lists[i].entries.n > 0;
 		entries += view->lists[i].entries.n;
@@ -165,8 +163,7 @@ void sap_unneeded_tty(struct sap_report *report, const struct sap_unneeded_view 
 		     programs == 1 ? "s" : "", entries, entries == 1 ? "y" : "ies");
 }
 
-/* ---- census -----------------------------------------------------------------------------------
- */
+/* ---- census ----------------------------------------------------------------------------- */
 
 static void put_row(struct sap_table *table, const struct sap_census_row *row)
 {
@@ -217,5 +214,7 @@ void sap_census_tty(struct sap_report *report, const struct sap_census_view *vie
 		put_row(&table, &view->rows[i]);
 	sap_table_end(&table);
 	sap_tty_line(&report->tty, SAP_DIM,
-		     "LIBRARIES: loaded at start; BEYOND: further ones by PAM, NSS, dlopen notes");
+		     "LIBRARIES: loaded at start, as %s loads them; BEYOND: further "
+		     "ones by PAM, NSS, dlopen notes",
+		     sap_report_cpu(view->cpu_level));
 }

@@ -46,7 +46,7 @@ static void put_libraries(struct sap_report *report, struct sap_json *json,
 	const struct sap_facts *facts = view->facts;
 	struct sap_edge_index index;
 
-	if (!sap_edge_index_make(report, closure, true, &index))
+	if (!sap_edge_index_make(report, closure, true, true, &index))
 		return;
 	sap_json_list(json, "libraries");
 	for (uint32_t i = 0; i < closure->libs.n; i++) {

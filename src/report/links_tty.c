@@ -9,6 +9,9 @@
 
 enum { SEARCH_STEPS_SHOWN = 12, PATH_MIN = 20 };
 
+/* e_machine: the only one whose CPU level says where libraries are looked for. */
+enum { MACHINE_X86_64 = 62 };
+
 struct tree {
 	struct sap_report *report;
 	const struct sap_links_view *view;
@@ -26,8 +29,7 @@ static void put(const struct tree *t, enum sap_style style, const char *words)
 	sap_tty_put(&t->report->tty, style, words);
 }
 
-/* ---- the line of an edge ----------------------------------------------------------------------
- */
+/* ---- the line of an edge ---------------------------------------------------------------- */
 
 /* What stands before a line at the given depth; returns its columns. */
 static unsigned put_indent(const struct tree *t, uint32_t depth, const char *last_word)
@@ -209,8 +211,7 @@ static bool put_line(struct tree *t, uint32_t e, bool last)
 	return fresh;
 }
 
-/* ---- the tree
- * -------------------------------------------------------------------------------------- */
+/* ---- the tree --------------------------------------------------------------------------- */
 
 /* Depth first, without recursion: a target decides how deep. */
 static void draw(struct tree *t)
@@ -249,7 +250,7 @@ static void put_tree(struct sap_report *report, const struct sap_links_view *vie
 	t.seen = calloc(nodes, sizeof(*t.seen));
 	t.missing_of = calloc(closure->edges.n + 1, sizeof(*t.missing_of));
 	if (t.next && t.path && t.seen && t.missing_of &&
-	    sap_edge_index_make(report, closure, false, &t.index)) {
+	    sap_edge_index_make(report, closure, false, report->options.verbose, &t.index)) {
 		for (uint32_t i = 0; i < closure->missing.n; i++)
 			t.missing_of[closure->missing.v[i].edge] = i + 1;
 		draw(&t);
@@ -263,8 +264,7 @@ static void put_tree(struct sap_report *report, const struct sap_links_view *vie
 	free(t.missing_of);
 }
 
-/* ---- a program
- * ------------------------------------------------------------------------------------- */
+/* ---- a program -------------------------------------------------------------------------- */
 
 static void put_versions(const struct sap_tty *tty, const struct sap_facts *facts,
 			 const struct sap_closure *closure)
@@ -330,6 +330,9 @@ static void put_program(struct sap_report *report, const struct sap_links_view *
 		       (unsigned long long)(code_bytes(facts, closure) + 1023) / 1024);
 	sap_buf_puts(report->out, closure->is_static ? SAP_STR(", static") : SAP_STR(""));
 	sap_buf_puts(report->out, closure->secure ? SAP_STR(", secure mode") : SAP_STR(""));
+	if (facts->objects.v[program->object].machine == MACHINE_X86_64 && !closure->is_static)
+		sap_buf_printf(report->out, ", CPU level %s%s", sap_report_cpu(view->cpu_level),
+			       view->cpu_of_host ? "" : " assumed");
 	if (missing) {
 		sap_buf_puts(report->out, SAP_STR(", "));
 		sap_tty_begin(tty, SAP_RED);
@@ -343,25 +346,17 @@ static void put_program(struct sap_report *report, const struct sap_links_view *
 	put_versions(tty, facts, closure);
 }
 
-void sap_links_tty_problem(const struct sap_tty *tty, const struct sap_links_program *program)
-{
-	sap_tty_begin(tty, SAP_RED);
-	sap_tty_escape(tty->out, sap_str_of(program->asked));
-	sap_buf_puts(tty->out, SAP_STR(": "));
-	sap_tty_escape(tty->out, sap_str_of(program->problem));
-	sap_tty_end(tty, SAP_RED);
-	sap_buf_putc(tty->out, '\n');
-}
-
 void sap_links_tty(struct sap_report *report, const struct sap_links_view *view)
 {
+	bool first = true;
+
 	for (uint32_t i = 0; i < view->n_programs; i++) {
-		if (i)
-			sap_buf_putc(report->out, '\n');
 		if (view->programs[i].object == SAP_NONE)
-			sap_links_tty_problem(&report->tty, &view->programs[i]);
-		else
-			put_program(report, view, &view->programs[i]);
+			continue;
+		if (!first)
+			sap_buf_putc(report->out, '\n');
+		first = false;
+		put_program(report, view, &view->programs[i]);
 	}
 }
 
@@ -370,10 +365,8 @@ void sap_count_tty(struct sap_report *report, const struct sap_links_view *view)
 	for (uint32_t i = 0; i < view->n_programs; i++) {
 		const struct sap_links_program *program = &view->programs[i];
 
-		if (program->object == SAP_NONE) {
-			sap_links_tty_problem(&report->tty, program);
+		if (program->object == SAP_NONE)
 			continue;
-		}
 		sap_buf_printf(report->out, "%u\t%u\t", program->closure->n_strict,
 			       program->closure->n_direct);
 		sap_tty_escape(report->out, sap_report_path(view->facts, program->object));

@@ -56,7 +56,7 @@ void sap_report_count(struct sap_report *report, const struct sap_links_view *vi
 		sap_count_tty(report, view);
 }
 
-/* ---- facts --------------------------------------------------------------------------------- */
+/* ---- facts ------------------------------------------------------------------------------ */
 
 static bool make_purls(struct sap_report *report, const struct sap_facts *facts)
 {
@@ -186,8 +186,13 @@ static uint32_t key_of(const struct sap_link_edge *edge, bool by_to)
 	return end == UINT32_MAX ? 0 : end + 1;
 }
 
+static bool is_wanted(const struct sap_link_edge *edge, bool all)
+{
+	return all || !edge->optional || edge->to != SAP_NONE;
+}
+
 bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *closure, bool by_to,
-			 struct sap_edge_index *index)
+			 bool all, struct sap_edge_index *index)
 {
 	size_t keys = closure->libs.n + 1;
 	size_t n = closure->edges.n;
@@ -201,12 +206,15 @@ bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *cl
 		return false;
 	}
 	for (size_t i = 0; i < n; i++)
-		index->first[key_of(&closure->edges.v[i], by_to) + 2]++;
+		index->first[key_of(&closure->edges.v[i], by_to) + 2] +=
+			is_wanted(&closure->edges.v[i], all);
 	for (size_t k = 2; k < keys + 2; k++)
 		index->first[k] += index->first[k - 1];
 	for (size_t i = 0; i < n; i++) {
 		uint32_t key = key_of(&closure->edges.v[i], by_to);
 
+		if (!is_wanted(&closure->edges.v[i], all))
+			continue;
 		index->order[index->first[key + 1]++] = (uint32_t)i;
 	}
 	return true;
@@ -219,7 +227,7 @@ void sap_edge_index_clear(struct sap_edge_index *index)
 	*index = (struct sap_edge_index){ 0 };
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------- */
 
 void sap_report_json_begin(struct sap_report *report, struct sap_json *json, const char *schema)
 {
@@ -291,7 +299,7 @@ void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 		sap_json_null(json, "package");
 }
 
-/* ---- text ---------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------- */
 
 void sap_report_cell_package(struct sap_table *table, const struct sap_facts *facts,
 			     uint32_t package)

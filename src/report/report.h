@@ -36,7 +36,7 @@ struct sap_report;
 struct sap_report *sap_report_new(const struct sap_report_options *options, struct sap_buf *out);
 void sap_report_free(struct sap_report *report);
 
-/* ---- scan ------------------------------------------------------------------------------ */
+/* ---- scan ------------------------------------------------------------------------------- */
 
 struct sap_scan_view {
 	const struct sap_facts *facts; /* finished, owned (sap_tree_own) */
@@ -69,7 +69,8 @@ struct sap_links_view {
 /* The tree of each program: each library once in full, with path, package and reason. */
 void sap_report_links(struct sap_report *report, const struct sap_links_view *view);
 
-/* A line a program: libraries loaded, direct ones, path. */
+/* A line a program: libraries loaded, direct ones, path. As in all views for people, a program
+ * that was not found is the command's to report, on stderr; JSON has it under "problems". */
 void sap_report_count(struct sap_report *report, const struct sap_links_view *view);
 
 /* Every chain from each program to a library. */
@@ -92,7 +93,7 @@ struct sap_unneeded_view {
 
 void sap_report_unneeded(struct sap_report *report, const struct sap_unneeded_view *view);
 
-/* ---- reverse ----------------------------------------------------------------------------- */
+/* ---- reverse ---------------------------------------------------------------------------- */
 
 /* One object that loads the library, with its shortest chain. */
 struct sap_reverse_entry {
@@ -125,7 +126,7 @@ struct sap_reverse_view {
 
 void sap_report_reverse(struct sap_report *report, const struct sap_reverse_view *view);
 
-/* ---- census ------------------------------------------------------------------------------ */
+/* ---- census ----------------------------------------------------------------------------- */
 
 struct sap_census_row {
 	const char *target;     /* as on the command line */
@@ -144,6 +145,7 @@ struct sap_census_row {
 
 struct sap_census_view {
 	const char *program;
+	int cpu_level; /* assumed for all targets */
 	const struct sap_census_row *rows;
 	uint32_t n_rows;
 };

@@ -27,7 +27,7 @@ struct sap_report {
 	uint32_t *purl_ends; /* of package i: [i] where it begins, [i + 1] where it ends */
 };
 
-/* ---- report.c: facts ---------------------------------------------------------------------- */
+/* ---- report.c: facts -------------------------------------------------------------------- */
 
 /* A package's purl; empty for SAP_NONE. Valid until facts change. */
 struct sap_str sap_report_purl(struct sap_report *report, const struct sap_facts *facts,
@@ -60,12 +60,13 @@ struct sap_edge_index {
 	uint32_t *first, *order;
 };
 
-/* False: out of memory (the output is marked as failed). */
+/* all: also edges that found nothing and may, such as an NSS service that is not installed.
+ * False: out of memory (the output is marked as failed). */
 bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *closure, bool by_to,
-			 struct sap_edge_index *index);
+			 bool all, struct sap_edge_index *index);
 void sap_edge_index_clear(struct sap_edge_index *index);
 
-/* ---- report.c: JSON ----------------------------------------------------------------------- */
+/* ---- report.c: JSON --------------------------------------------------------------------- */
 
 /* Opens the document: {"sapper":{...} */
 void sap_report_json_begin(struct sap_report *report, struct sap_json *json, const char *schema);
@@ -83,7 +84,7 @@ void sap_report_json_ids(struct sap_json *json, const char *key, const struct sa
 void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 			   const struct sap_facts *facts, uint32_t object);
 
-/* ---- report.c: text ------------------------------------------------------------------------ */
+/* ---- report.c: text --------------------------------------------------------------------- */
 
 /* "name version" of a package; "unowned" for SAP_NONE. As a cell, or appended to a buffer. */
 void sap_report_cell_package(struct sap_table *table, const struct sap_facts *facts,
@@ -98,7 +99,7 @@ void sap_report_more(const struct sap_tty *tty, size_t shown, size_t all);
 /* "x86-64-v3"; "base". */
 const char *sap_report_cpu(int cpu_level);
 
-/* ---- the formats ---------------------------------------------------------------------------- */
+/* ---- the formats ------------------------------------------------------------------------ */
 
 void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view);
 void sap_object_json(struct sap_report *report, struct sap_json *json,
@@ -115,8 +116,6 @@ uint32_t sap_scan_count_unowned(const struct sap_facts *facts);
 void sap_links_json(struct sap_report *report, const struct sap_links_view *view);
 void sap_links_tty(struct sap_report *report, const struct sap_links_view *view);
 void sap_count_tty(struct sap_report *report, const struct sap_links_view *view);
-/* "program: problem", in red, for those that have one. */
-void sap_links_tty_problem(const struct sap_tty *tty, const struct sap_links_program *program);
 void sap_links_json_problems(struct sap_json *json, const struct sap_links_view *view);
 /* The keys "program", "asked" (where it differs) and "package". */
 void sap_links_json_program(struct sap_report *report, struct sap_json *json,

@@ -3,8 +3,7 @@
 
 #include "report/report_int.h"
 
-/* ---- the headline -----------------------------------------------------------------------------
- */
+/* ---- the headline ----------------------------------------------------------------------- */
 
 struct counts {
 	uint32_t programs, libraries, beyond; /* beyond: not at start, of both */
@@ -62,8 +61,7 @@ static void put_headline(struct sap_report *report, const struct sap_reverse_vie
 	sap_buf_putc(tty->out, '\n');
 }
 
-/* ---- by package -------------------------------------------------------------------------------
- */
+/* ---- by package ------------------------------------------------------------------------- */
 
 struct item {
 	uint32_t package, entry;

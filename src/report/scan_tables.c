@@ -18,7 +18,7 @@ static size_t shown_of(const struct sap_report *report, size_t n, size_t max)
 	return report->options.verbose || n < max ? n : max;
 }
 
-/* ---- objects in an order ------------------------------------------------------------------- */
+/* ---- objects in an order ---------------------------------------------------------------- */
 
 struct ranked {
 	uint32_t object;
@@ -72,7 +72,7 @@ static struct ranked by_missing(const struct sap_radius_object *o)
 	return (struct ranked){ .first = o->is_program ? o->missing : 0 };
 }
 
-/* ---- libraries and programs ---------------------------------------------------------------- */
+/* ---- libraries and programs ------------------------------------------------------------- */
 
 void sap_scan_tty_libraries(struct sap_report *report, const struct sap_scan_view *view)
 {
@@ -177,7 +177,7 @@ out:
 	free(v);
 }
 
-/* ---- what nobody owns ------------------------------------------------------------------------ */
+/* ---- what nobody owns ------------------------------------------------------------------- */
 
 /* Unowned objects whose folders share their first two components. */
 struct group {
@@ -311,8 +311,7 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 	sap_table_end(&table);
 }
 
-/* ---- what could not be read -------------------------------------------------------------------
- */
+/* ---- what could not be read ------------------------------------------------------------- */
 
 /* Losses before remarks. */
 static void put_diagnostics(struct sap_report *report, const struct sap_facts *facts, bool losses,

@@ -4,8 +4,7 @@
 
 enum { MACHINES_SHOWN = 4, UNOWNED_SHOWN = 10, UNOWNED_SHOWN_CROWDED = 5 };
 
-/* ---- the first lines --------------------------------------------------------------------------
- */
+/* ---- the first lines -------------------------------------------------------------------- */
 
 struct machine_count {
 	const char *name;
@@ -107,8 +106,7 @@ static void put_incomplete(const struct sap_tty *tty, const struct sap_facts *fa
 			     (unsigned long long)facts->diagnostics_dropped);
 }
 
-/* ---- counts
- * -------------------------------------------------------------------------------------- */
+/* ---- counts ----------------------------------------------------------------------------- */
 
 static const char *plural(uint64_t n)
 {

@@ -132,7 +132,7 @@ void sap_tty_line(const struct sap_tty *tty, enum sap_style style, const char *f
 	sap_buf_putc(tty->out, '\n');
 }
 
-/* ---- tables ------------------------------------------------------------------------------ */
+/* ---- tables ----------------------------------------------------------------------------- */
 
 void sap_table_begin(struct sap_table *table, const struct sap_tty *tty,
 		     const struct sap_column *columns, unsigned n_columns)

@@ -46,7 +46,7 @@ void sap_tty_text(const struct sap_tty *tty, enum sap_style style, struct sap_st
 void sap_tty_line(const struct sap_tty *tty, enum sap_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* ---- tables ------------------------------------------------------------------------------ */
+/* ---- tables ----------------------------------------------------------------------------- */
 
 struct sap_column {
 	const char *head;

@@ -10,7 +10,7 @@
 
 #include "base/limits.h"
 
-/* ---- the text ---------------------------------------------------------------------------- */
+/* ---- the text --------------------------------------------------------------------------- */
 
 enum { VARS_MAX = 32, VALUE_MAX = 512 };
 
@@ -234,7 +234,7 @@ int sap_initscript_read(struct sap_span bytes, struct sap_arena *arena, struct s
 	return rc;
 }
 
-/* ---- the folders --------------------------------------------------------------------------- */
+/* ---- the folders ------------------------------------------------------------------------ */
 
 static bool is_helper(struct sap_str name)
 {

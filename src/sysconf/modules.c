@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 
-/* ---- nsswitch.conf ------------------------------------------------------------------- */
+/* ---- nsswitch.conf ---------------------------------------------------------------------- */
 
 /* "db: service [STATUS=action ...] service". Several lines for one database are given as
  * they stand. */
@@ -55,7 +55,7 @@ int sap_nsswitch_parse(struct sap_span bytes, struct sap_str path, struct sap_si
 	return rc;
 }
 
-/* ---- PAM ------------------------------------------------------------------------------- */
+/* ---- PAM -------------------------------------------------------------------------------- */
 
 struct pam {
 	const struct sap_pam_source *source;
@@ -242,7 +242,7 @@ int sap_pam_parse(struct sap_span bytes, struct sap_str path, struct sap_str ser
 	return rc;
 }
 
-/* ---- the folders ------------------------------------------------------------------------- */
+/* ---- the folders ------------------------------------------------------------------------ */
 
 struct pam_tree {
 	struct sap_sysconf *sc;

@@ -37,7 +37,7 @@ int sap_sysconf_modules(struct sap_input *input, struct sap_sink *sink, struct s
  * that activates it. */
 int sap_sysconf_services(struct sap_input *input, struct sap_sink *sink, struct sap_err *err);
 
-/* ---- pure parsers, for tests and fuzzing: bytes in, records out ----------------------- */
+/* ---- pure parsers, for tests and fuzzing: bytes in, records out ------------------------- */
 
 /* ld.so.cache: the new format ("glibc-ld.so.cache1.1") alone or behind the old one
  * ("ld.so-1.7.0"), either byte order, with the glibc-hwcaps extension. Gives a

@@ -67,7 +67,7 @@ bool sap_sysconf_match(struct sap_str pattern, struct sap_str name);
 void sap_sysconf_blame(struct sap_err *fault, enum sap_code code, uint64_t offset, const char *fmt,
 		       ...) __attribute__((format(printf, 4, 5)));
 
-/* ---- parsers ------------------------------------------------------------------------- */
+/* ---- parsers ---------------------------------------------------------------------------- */
 
 int sap_ldcache_read(struct sap_span bytes, struct sap_str path, struct sap_sink *sink,
 		     struct sap_err *fault, struct sap_err *err);
@@ -124,7 +124,7 @@ void sap_unit_clear(struct sap_unit *unit);
 int sap_initscript_read(struct sap_span bytes, struct sap_arena *arena, struct sap_str *paths,
 			uint32_t max, uint32_t *n, struct sap_err *err);
 
-/* ---- services: units first, then the scripts that no unit replaces ----------------------- */
+/* ---- services: units first, then the scripts that no unit replaces ---------------------- */
 
 struct sap_units;
 

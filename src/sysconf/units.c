@@ -137,7 +137,7 @@ static bool template_of(struct sap_units *u, struct sap_str name, uint32_t *id)
 	return *id != UINT32_MAX;
 }
 
-/* ---- what there is ------------------------------------------------------------------------ */
+/* ---- what there is ---------------------------------------------------------------------- */
 
 static int find_trees(struct sap_units *u, struct sap_err *err)
 {
@@ -277,7 +277,7 @@ static int add_tree(struct sap_units *u, uint8_t tree, struct sap_err *err)
 	return rc < 0 ? rc : 0;
 }
 
-/* ---- links: masks, aliases, files elsewhere ---------------------------------------------- */
+/* ---- links: masks, aliases, files elsewhere --------------------------------------------- */
 
 static int resolve_link(struct sap_units *u, uint32_t id, struct sap_err *err)
 {
@@ -341,7 +341,7 @@ static void enable(struct sap_units *u, uint32_t id)
 		u->known.v[unit].enabled = true;
 }
 
-/* ---- one unit ------------------------------------------------------------------------------ */
+/* ---- one unit --------------------------------------------------------------------------- */
 
 struct fragment {
 	struct sap_str dir;
@@ -488,7 +488,7 @@ static int read_unit(struct sap_units *u, uint32_t id, struct sap_unit *unit, st
 	return rc;
 }
 
-/* ---- programs ------------------------------------------------------------------------------ */
+/* ---- programs --------------------------------------------------------------------------- */
 
 /* Where a program that a unit names is: the canonical path, or what is written where there
  * is no such file. Empty: a name without folder that is nowhere. */
@@ -590,7 +590,7 @@ static int emit_service(struct sap_units *u, uint32_t id, struct sap_unit *unit,
 	return u->sc->sink->service(u->sc->sink, &rec, err);
 }
 
-/* ---- all of them --------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------ */
 
 /* A socket, timer or path that is enabled enables what it activates. */
 static int enable_activated(struct sap_units *u, uint32_t id, struct sap_err *err)

@@ -16,7 +16,7 @@
 #include "base/buf.h"
 #include "check.h"
 
-/* ---- headers ----------------------------------------------------------------------- */
+/* ---- headers ---------------------------------------------------------------------------- */
 
 struct rpm_build {
 	struct sap_buf index;
@@ -144,7 +144,7 @@ static inline struct sap_buf build_sample(void)
 	"F\t/usr/bin/bin\t0\t0:\n"                              \
 	"F\t/usr/bin/ghost\t2\t1:ffeeddccbbaa99887766554433221100\n"
 
-/* ---- databases --------------------------------------------------------------------- */
+/* ---- databases -------------------------------------------------------------------------- */
 
 static inline uint32_t build_adler(const unsigned char *p, size_t n)
 {
@@ -252,7 +252,7 @@ static inline struct sap_buf build_bdb(struct sap_str blob)
 	return db;
 }
 
-/* ---- files ------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------ */
 
 static inline bool slurp(const char *path, struct sap_buf *out)
 {

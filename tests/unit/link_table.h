@@ -298,7 +298,7 @@ static void add_debian(struct table *t)
 			       &err);
 }
 
-/* ---- the rest of a tree ------------------------------------------------------------------ */
+/* ---- the rest of a tree ----------------------------------------------------------------- */
 
 static bool add_setting(struct table *t, struct sap_str verb, struct sap_str rest)
 {
@@ -421,7 +421,7 @@ static bool add_to_tree(struct table *t, struct sap_str verb, struct sap_str res
 	return true;
 }
 
-/* ---- questions ---------------------------------------------------------------------------- */
+/* ---- questions -------------------------------------------------------------------------- */
 
 static struct sap_str text_of(const struct table *t, uint32_t id)
 {
@@ -611,7 +611,7 @@ static bool answer(struct table *t, struct sap_str verb, struct sap_str rest, st
 	return true;
 }
 
-/* ---- reading ------------------------------------------------------------------------------ */
+/* ---- reading ---------------------------------------------------------------------------- */
 
 static void compare(struct table *t, struct sap_str question, unsigned line, struct sap_buf *got,
 		    struct sap_buf *want)

@@ -38,7 +38,7 @@ static size_t count_of(const struct sap_buf *buf, const char *part)
 	return n;
 }
 
-/* ---- a JSON reader, strict --------------------------------------------------------------- */
+/* ---- a JSON reader, strict -------------------------------------------------------------- */
 
 struct reader {
 	const unsigned char *p;

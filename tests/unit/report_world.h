@@ -9,8 +9,7 @@
 #include "model/tree.h"
 #include "report/report_int.h"
 
-/* ---- a small system
- * ------------------------------------------------------------------------------ */
+/* ---- a small system --------------------------------------------------------------------- */
 
 #define HOSTILE "/opt/vendor/lib\x1b[31m\xff.so"
 

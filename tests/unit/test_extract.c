@@ -34,7 +34,7 @@ static void before_object(const char *path)
 	}
 }
 
-/* ---- the tree ------------------------------------------------------------------------------ */
+/* ---- the tree --------------------------------------------------------------------------- */
 
 static const char *in_root(const char *name)
 {
@@ -116,8 +116,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-/* ---- helpers ----------------------------------------------------------------------------------
- */
+/* ---- helpers ---------------------------------------------------------------------------- */
 
 static const struct sap_extract_options options = {
 	.worker = "/proc/self/exe",
@@ -163,8 +162,7 @@ static unsigned count_good(const struct sap_facts *facts)
 	return n;
 }
 
-/* ---- tests -------------------------------------------------------------------------------------
- */
+/* ---- tests ------------------------------------------------------------------------------ */
 
 static void a_tree_is_walked_whatever_is_in_it(void)
 {

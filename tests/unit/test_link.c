@@ -4,7 +4,7 @@
  */
 #include "link_table.h"
 
-/* ---- hostile facts ------------------------------------------------------------------------ */
+/* ---- hostile facts ---------------------------------------------------------------------- */
 
 static void add_plain(struct sap_facts *facts, const char *path, const char *soname,
 		      const struct sap_str *needed, uint32_t n, const char *rpath)

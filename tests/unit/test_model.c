@@ -8,7 +8,7 @@
 
 #define S(lit) SAP_STR(lit)
 
-/* ---- a small target, by hand --------------------------------------------------------------- */
+/* ---- a small target, by hand ------------------------------------------------------------ */
 
 static void give_package(struct sap_sink *sink, uint32_t id, struct sap_str name)
 {
@@ -221,8 +221,7 @@ static struct sap_facts *decode(struct sap_str bytes, size_t piece, int *code)
 	return facts;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------
- */
+/* ---- tests ------------------------------------------------------------------------------ */
 
 static void facts_come_back_as_they_were_written(void)
 {

@@ -13,7 +13,7 @@
 #include "report_reader.h"
 #include "report_world.h"
 
-/* ---- JSON ---------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------- */
 
 /* What the writer makes of s, read back. */
 static bool round_trip(struct sap_str s, struct sap_buf *text)
@@ -200,7 +200,7 @@ static void test_json_misuse(void)
 	CHECK(!nested(SAP_JSON_DEPTH_MAX + 1));
 }
 
-/* ---- terminal -------------------------------------------------------------------------------- */
+/* ---- terminal --------------------------------------------------------------------------- */
 
 static void escapes_to(const char *bytes, size_t n, const char *want)
 {
@@ -321,8 +321,7 @@ static void test_tables(void)
 	sap_buf_clear(&out);
 }
 
-/* ---- purl --------------------------------------------------------------------------------------
- */
+/* ---- purl ------------------------------------------------------------------------------- */
 
 static void test_purl_rules(void)
 {
@@ -437,8 +436,7 @@ static void test_machines(void)
 	CHECK_STR(sap_str_of(sap_machine_name(65535)), "unknown");
 }
 
-/* ---- scan --------------------------------------------------------------------------------------
- */
+/* ---- scan ------------------------------------------------------------------------------- */
 
 static struct sap_report *report_to(struct sap_buf *out, enum sap_format format, unsigned width,
 				    bool verbose)
@@ -577,8 +575,7 @@ static void test_scan_is_one_screen(void)
 	sap_facts_free(facts);
 }
 
-/* ---- closures
- * ------------------------------------------------------------------------------------- */
+/* ---- closures --------------------------------------------------------------------------- */
 
 /* prog -> liba -> libb; prog -> libgone (not there); prog -> odd (a string); libb -> liba. */
 static struct sap_closure make_closure(struct world *w)
@@ -642,7 +639,7 @@ static void test_links(void)
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_links, &view);
 	CHECK_STR(sap_buf_str(&out),
 		  "/usr/bin/prog (prog 1:1.0-1): 2 libraries (1 direct) and 1 beyond, "
-		  "2 KiB of code, 2 missing\n"
+		  "2 KiB of code, CPU level base assumed, 2 missing\n"
 		  "├─ liba.so.1 /usr/lib/liba.so.1 (prog 1:1.0-1) [ld.so.cache]\n"
 		  "│  └─ libb.so.1 /usr/lib/libb.so.1 (libb 2.0) [runpath]\n"
 		  "│     └─ liba.so.1 (above)\n"
@@ -650,13 +647,10 @@ static void test_links(void)
 		  "│     default: /usr/lib/libgone.so\\x1B: no such file\n"
 		  "├─ libgone.so\\x1B [guess: string] /opt/vendor/lib\\x1B[31m\\xFF.so (unowned) "
 		  "[default]\n"
-		  "├─ liba.so.1 [dlopen note: zip (required)] (above)\n"
-		  "└─ libb.so.1 [pam: zip] not found (optional)\n"
-		  "version zip of liba.so.1 is not defined; needed by /usr/lib/libb.so.1\n"
-		  "\n"
-		  "no\\x1Bne: no such file\n");
+		  "└─ liba.so.1 [dlopen note: zip (required)] (above)\n"
+		  "version zip of liba.so.1 is not defined; needed by /usr/lib/libb.so.1\n");
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_count, &view);
-	CHECK_STR(sap_buf_str(&out), "2\t1\t/usr/bin/prog\nno\\x1Bne: no such file\n");
+	CHECK_STR(sap_buf_str(&out), "2\t1\t/usr/bin/prog\n");
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_links, &view);
 	CHECK(valid(&out));
 	CHECK(has(&out, "\"schema\":\"links/1\""));
@@ -781,7 +775,7 @@ static void test_census(void)
 		  .beyond = 5 },
 		{ .target = "dir:/b", .problem = "no such file" },
 	};
-	const struct sap_census_view view = { "sshd", rows, 2 };
+	const struct sap_census_view view = { "sshd", 2, rows, 2 };
 	struct sap_buf out;
 
 	sap_buf_init(&out, BUF_MAX);

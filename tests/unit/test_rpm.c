@@ -34,7 +34,7 @@ static void expect_counts(const char *what, enum format format, struct sap_str b
 	run_clear(&run);
 }
 
-/* ---- headers ----------------------------------------------------------------------- */
+/* ---- headers ---------------------------------------------------------------------------- */
 
 static void header_gives_all_fields(void)
 {
@@ -196,7 +196,7 @@ static void sink_refusals_end_the_work(void)
 	sap_buf_clear(&blob);
 }
 
-/* ---- damage ------------------------------------------------------------------------ */
+/* ---- damage ----------------------------------------------------------------------------- */
 
 /* Cuts at every step-th byte and flips every bit; the run must end well. Copies of the exact
  * size, so that a sanitizer sees one byte too many. */
@@ -228,7 +228,7 @@ static void survive_damage(enum format format, struct sap_str good, size_t step)
 	CHECK_INT(good_runs, runs);
 }
 
-/* ---- ndb and Berkeley DB ----------------------------------------------------------- */
+/* ---- ndb and Berkeley DB ---------------------------------------------------------------- */
 
 static void damaged_headers_end_well(void)
 {
@@ -287,7 +287,7 @@ static void bdb_gives_packages(void)
 	sap_buf_clear(&blob);
 }
 
-/* ---- SQLite ------------------------------------------------------------------------ */
+/* ---- SQLite ----------------------------------------------------------------------------- */
 
 #define CREATE \
 	"CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL);"
@@ -382,7 +382,7 @@ static void cyclic_tree(void)
 	sap_buf_clear(&blob);
 }
 
-/* ---- the write-ahead log ----------------------------------------------------------- */
+/* ---- the write-ahead log ---------------------------------------------------------------- */
 
 /* Two packages in the file, three more in its log, in two transactions. */
 static bool make_logged(const char *dir, struct sap_buf *db, struct sap_buf *log)
@@ -485,7 +485,7 @@ static void log_is_applied_up_to_its_last_commit(const char *dir)
 	sap_buf_clear(&log);
 }
 
-/* ---- reasons ----------------------------------------------------------------------- */
+/* ---- reasons ---------------------------------------------------------------------------- */
 
 static void check_reason(const struct sap_rpm_reasons *reasons, const char *name, int want)
 {
@@ -565,7 +565,7 @@ static void reasons_in_text_files(void)
 	sap_rpm_reasons_clear(&reasons);
 }
 
-/* ---- roots ------------------------------------------------------------------------- */
+/* ---- roots ------------------------------------------------------------------------------ */
 
 /* What the catalog gives for a root. */
 static void read_root(const char *dir, struct run *run)
@@ -629,7 +629,7 @@ static void databases_are_found_once(const char *dir)
 	sap_buf_clear(&blob);
 }
 
-/* ---- samples of real systems ------------------------------------------------------- */
+/* ---- samples of real systems ------------------------------------------------------------ */
 
 /* The package lines of a run as the lines of expected.tsv, sorted as the file is. */
 static int compare_lines(const void *a, const void *b)

@@ -15,7 +15,7 @@
 #include "check.h"
 #include "sysconf/sysconf_int.h"
 
-/* ---- a sink that writes lines ------------------------------------------------------------ */
+/* ---- a sink that writes lines ----------------------------------------------------------- */
 
 struct lines {
 	struct sap_sink sink;
@@ -101,7 +101,7 @@ static struct sap_span bytes_of(const char *text)
 	return sap_span_of(text, strlen(text));
 }
 
-/* ---- ld.so.cache ---------------------------------------------------------------------------- */
+/* ---- ld.so.cache ------------------------------------------------------------------------ */
 
 static void put_int(struct sap_buf *buf, uint64_t v, unsigned n, bool big)
 {
@@ -277,8 +277,7 @@ static void test_cache_cut_and_flipped(void)
 	sap_buf_clear(&lines.text);
 }
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts ------------------------------------------------------------------------------ */
 
 static void test_match(void)
 {
@@ -561,8 +560,7 @@ static void test_texts_cut_and_flipped(void)
 	CHECK(ok);
 }
 
-/* ---- trees -------------------------------------------------------------------------------------
- */
+/* ---- trees ------------------------------------------------------------------------------ */
 
 struct tree {
 	char root[64];
