@@ -38,6 +38,7 @@ struct asked {
 	struct sap_session *session; /* NULL: the facts are whole */
 	struct sap_tree *tree;
 	struct sap_link *link;
+	SAP_VEC(struct sap_link *) old_links; /* closures made with them refer to their texts */
 	struct cpu cpu;
 	bool beyond;
 	unsigned want; /* enum sap_elf_want, for objects asked for */

@@ -24,9 +24,15 @@ static int renew(struct asked *a, struct sap_err *err)
 		.beyond = a->beyond,
 	};
 
-	sap_link_free(a->link);
+	if (a->link) {
+		struct sap_link **old = SAP_VEC_PUSH(&a->old_links, UINT32_MAX);
+
+		if (!old)
+			return sap_err_nomem(err);
+		*old = a->link;
+		a->link = NULL;
+	}
 	sap_tree_free(a->tree);
-	a->link = NULL;
 	a->tree = sap_tree_new(a->facts);
 	if (a->tree)
 		a->link = sap_link_new(a->facts, a->tree, &options);
@@ -97,6 +103,9 @@ int asked_open(struct asked *a, const struct links_options *options, const char 
 void asked_close(struct asked *a)
 {
 	sap_link_free(a->link);
+	for (size_t i = 0; i < a->old_links.n; i++)
+		sap_link_free(a->old_links.v[i]);
+	sap_vec_clear(&a->old_links);
 	sap_tree_free(a->tree);
 	sap_session_free(a->session);
 	sap_facts_free(a->facts);
@@ -143,7 +152,8 @@ static int candidates(struct asked *a, const char *name, uint32_t ids[N_FOLDERS]
 static int look_up_all(struct asked *a, const struct sap_links_program *programs, uint32_t n,
 		       struct sap_err *err)
 {
-	const unsigned parts = SAP_PART_LOADER | SAP_PART_OS | (a->beyond ? SAP_PART_MODULES : 0);
+	const unsigned parts =
+		SAP_PART_LOADER | SAP_PART_OS | SAP_PART_CHASE | (a->beyond ? SAP_PART_MODULES : 0);
 	SAP_VEC(uint32_t) paths = { 0 };
 	int r = 0;
 
@@ -203,17 +213,6 @@ int asked_find(struct asked *a, struct sap_links_program *programs, uint32_t n, 
 	return r;
 }
 
-/* Objects are numbered anew when more of them come in. */
-static int find_again(struct asked *a, struct sap_links_program *programs, uint32_t n,
-		      struct sap_err *err)
-{
-	int r = renew(a, err);
-
-	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = find_one(a, &programs[i], err);
-	return r;
-}
-
 /* ---- closures --------------------------------------------------------------------------- */
 
 /* Asks for what the link module wants. *more: it wanted something. */
@@ -242,8 +241,9 @@ static int compute(struct asked *a, struct sap_links_program *programs,
 
 	*complete = true;
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		programs[i].closure = NULL;
-		if (programs[i].object == SAP_NONE)
+		/* Objects keep their numbers when more come in, and so closures hold. */
+		if (programs[i].object == SAP_NONE ||
+		    (programs[i].closure && programs[i].closure->complete))
 			continue;
 		r = sap_link_closure(a->link, programs[i].object, &closures[i], err);
 		programs[i].closure = &closures[i];
@@ -252,8 +252,7 @@ static int compute(struct asked *a, struct sap_links_program *programs,
 	return r;
 }
 
-static int prefetch(struct asked *a, struct sap_links_program *programs, uint32_t n,
-		    struct sap_err *err)
+static int prefetch(struct asked *a, struct sap_err *err)
 {
 	bool more = true;
 	int r = 0;
@@ -263,7 +262,7 @@ static int prefetch(struct asked *a, struct sap_links_program *programs, uint32_
 		if (r == 0)
 			r = ask_wanted(a, &more, err);
 		if (r == 0 && more)
-			r = find_again(a, programs, n, err);
+			r = renew(a, err);
 	}
 	return r;
 }
@@ -272,7 +271,7 @@ int asked_close_over(struct asked *a, struct sap_links_program *programs,
 		     struct sap_closure *closures, uint32_t n, struct sap_err *err)
 {
 	bool complete = false, more = true;
-	int r = a->session ? prefetch(a, programs, n, err) : 0;
+	int r = a->session ? prefetch(a, err) : 0;
 
 	for (unsigned round = 0; r == 0 && !complete && round < ROUNDS_MAX; round++) {
 		r = compute(a, programs, closures, n, &complete, err);
@@ -282,7 +281,7 @@ int asked_close_over(struct asked *a, struct sap_links_program *programs,
 		if (r == 0 && !more)
 			break;
 		if (r == 0)
-			r = find_again(a, programs, n, err);
+			r = renew(a, err);
 	}
 	return r;
 }

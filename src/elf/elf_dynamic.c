@@ -226,6 +226,7 @@ int sap_elf_load_strings(struct sap_elf_ctx *c)
  * loaders do not know DT_STRSZ. */
 static int stray_string(struct sap_elf_ctx *c, uint64_t off, uint64_t max, struct sap_str *out)
 {
+	enum { LITTLE = 2048 };
 	uint64_t room;
 	struct sap_span s = { NULL, 0 };
 	int r;
@@ -233,11 +234,17 @@ static int stray_string(struct sap_elf_ctx *c, uint64_t off, uint64_t max, struc
 	if (off >= c->str_avail)
 		return SAP_EFORMAT;
 	room = c->str_avail - off;
+	/* Linkers put the names of one kind next to each other: the piece at hand often has it. */
+	if (off >= c->lazy_off && off - c->lazy_off < c->lazy.n &&
+	    sap_span_cstr(c->lazy, off - c->lazy_off, out))
+		return out->n > max ? SAP_ELIMIT : 0;
 	/* Most names are short: try with little first. */
-	for (uint64_t n = 256; n < 2 * max + 256; n *= 8) {
+	for (uint64_t n = LITTLE; n < 2 * max + LITTLE; n *= 8) {
 		r = sap_elf_keep(c, c->str_off + off, sap_elf_min(room, n), &s);
 		if (r < 0)
 			return r;
+		c->lazy = s;
+		c->lazy_off = off;
 		if (sap_span_cstr(s, 0, out))
 			return out->n > max ? SAP_ELIMIT : 0;
 		if (n >= room)
@@ -255,7 +262,7 @@ int sap_elf_string(struct sap_elf_ctx *c, uint64_t off, uint64_t max, struct sap
 
 	if (off < c->str_n && !c->str.n) {
 		/* One read costs as much as copying some KiB. */
-		if (c->lazy_strings++ < c->str_n / (4 * SAP_KIB))
+		if (c->lazy_strings++ < c->str_n / SAP_KIB)
 			return stray_string(c, off, max, out);
 		if ((r = sap_elf_load_strings(c)) < 0)
 			return r;

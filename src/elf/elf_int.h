@@ -27,7 +27,7 @@
 #define SAP_ELF_HEAD_MIN 1024u  /* a shorter head is read again ... */
 #define SAP_ELF_HEAD_READ 4096u /* ... this long */
 #define SAP_ELF_WINDOWS_MAX 12u
-#define SAP_ELF_STRTAB_EAGER (32 * SAP_KIB) /* larger: only read whole where symbols are wanted */
+#define SAP_ELF_STRTAB_EAGER (48 * SAP_KIB) /* larger: only read whole where symbols are wanted */
 #define SAP_ELF_STRAY_STRINGS 256u          /* strings read beyond DT_STRSZ, at most */
 
 struct sap_elf_phdr {
@@ -125,6 +125,8 @@ struct sap_elf_ctx {
 	uint64_t str_n;      /* DT_STRSZ within that */
 	struct sap_span str; /* the table itself; empty until it is read whole */
 	uint32_t lazy_strings;
+	struct sap_span lazy; /* the piece of the string table that was read last */
+	uint64_t lazy_off;    /* where it begins in the table */
 	uint32_t stray_strings;
 	uint64_t symbol_bytes; /* of symbol names, looked at so far */
 

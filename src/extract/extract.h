@@ -69,7 +69,9 @@ enum sap_extract_parts {
 	SAP_PART_LOADER = 8,
 	SAP_PART_MODULES = 16,
 	SAP_PART_SERVICES = 32,
-	SAP_PART_WALK = 64, /* the whole tree */
+	SAP_PART_WALK = 64,   /* the whole tree */
+	SAP_PART_CHASE = 128, /* with paths: also what the objects there need, as far as ld.so.cache
+			       * says where it is; saves questions */
 };
 
 struct sap_session;

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "base/limits.h"
 #include "base/pool.h"
@@ -90,6 +91,9 @@ struct sap_worker {
 	const struct sap_request *request;
 	const struct sap_worker_hooks *hooks;
 	struct sap_progress *progress;
+	struct sap_chase *chase; /* NULL: not asked for */
+	struct sap_pool *given;  /* on demand: canonical paths whose object has been given */
+	pthread_mutex_t given_lock;
 	pthread_mutex_t out_lock; /* one block of records at a time goes out */
 	int out_fd;
 	atomic_int failed; /* the first enum sap_code that ended a thread */
@@ -121,6 +125,24 @@ int sap_walk(struct sap_worker *worker, struct sap_worker_thread *own, unsigned 
 int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, unsigned threads,
 		     struct sap_err *err);
 
+/* ---- running ahead ---------------------------------------------------------------------- */
+
+struct sap_chase;
+
+/* For so many threads, each of which ends with a sap_chase_next that gives false, or with
+ * sap_chase_leave. NULL: there is no ld.so.cache to go by (or no memory: nothing is lost). */
+struct sap_chase *sap_chase_new(struct sap_input *input, unsigned threads);
+void sap_chase_free(struct sap_chase *chase);
+
+/* Names that an object needs: their paths are queued, each once. Any thread. */
+void sap_chase_needed(struct sap_chase *chase, struct sap_strs needed);
+
+/* The next path to look up; waits while other threads may add some. False: none will come. The
+ * text lives as long as the chase. */
+bool sap_chase_next(struct sap_chase *chase, struct sap_str *path);
+/* A thread that never started, or fails. */
+void sap_chase_leave(struct sap_chase *chase);
+
 /* ---- folders, resolved once ------------------------------------------------------------- */
 
 struct sap_folder {
@@ -151,9 +173,11 @@ enum sap_tried {
 };
 
 /* Opens name in the folder dirfd (whose canonical path is dir), and where it is ELF gives its
- * record. Diagnostics for what cannot be read. */
+ * record. st: what fstatat has just said of the name, or NULL. Diagnostics for what cannot be
+ * read. */
 int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str dir,
-		   const char *name, unsigned want, enum sap_tried *tried, struct sap_err *err);
+		   const char *name, const struct stat *st, unsigned want, enum sap_tried *tried,
+		   struct sap_err *err);
 
 /* The JSON of notes, by SQLite's JSON functions; opened when the first note comes. */
 struct sap_notes;

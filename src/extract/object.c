@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "extract/extract_int.h"
@@ -107,6 +108,8 @@ static int parse(struct sap_worker_thread *thread, const struct sap_input_file *
 	r = note_faults(thread, &elf, err);
 	if (r == 0)
 		r = read_notes(thread, &elf, err);
+	if (r == 0 && thread->worker->chase)
+		sap_chase_needed(thread->worker->chase, elf.rec.needed);
 	return r < 0 ? r : give(thread, &elf, want, err);
 }
 
@@ -127,12 +130,18 @@ static int open_failed(struct sap_worker_thread *thread, struct sap_str path,
 }
 
 /* A file that says it is ELF. Takes fd over. */
-static int take_object(struct sap_worker_thread *thread, int *fd, struct sap_str path,
-		       struct sap_span head, unsigned want, struct sap_err *err)
+static int take_object(struct sap_worker_thread *thread, int *fd, const struct stat *st,
+		       struct sap_str path, struct sap_span head, unsigned want,
+		       struct sap_err *err)
 {
 	struct sap_input_file file;
 	struct sap_err fault = { 0 };
-	int r = sap_input_file_from_fd(*fd, &file, &fault);
+	int r = 0;
+
+	if (st)
+		sap_input_file_from_stat(*fd, st, &file);
+	else
+		r = sap_input_file_from_fd(*fd, &file, &fault);
 
 	if (r < 0) {
 		thread->stats.unreadable++;
@@ -149,7 +158,8 @@ static int take_object(struct sap_worker_thread *thread, int *fd, struct sap_str
 }
 
 int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str dir,
-		   const char *name, unsigned want, enum sap_tried *tried, struct sap_err *err)
+		   const char *name, const struct stat *st, unsigned want, enum sap_tried *tried,
+		   struct sap_err *err)
 {
 	unsigned char head[HEAD_BYTES];
 	struct sap_err fault = { 0 };
@@ -177,5 +187,5 @@ int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str d
 	if (sap_worker_skips(thread->worker, dir, name))
 		return 0;
 	sap_slot_text(thread->slot->name, sizeof(thread->slot->name), sap_str_of(name));
-	return take_object(thread, &fd, path, sap_span_of(head, n), want, err);
+	return take_object(thread, &fd, st, path, sap_span_of(head, n), want, err);
 }

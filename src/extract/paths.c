@@ -47,29 +47,51 @@ static bool resolve(struct asking *a, struct sap_str path, struct sap_str *to, u
 	return sap_input_canonical(a->worker->input, path, &a->scratch, to, type, &fault) == 0;
 }
 
-static int try_file(struct asking *a, struct sap_str path, const struct sap_folder *folder,
-		    const char *name, struct sap_err *err)
+/* Whether this path is new; many names lead to one file, and it is given once. */
+static bool is_first(struct sap_worker *worker, struct sap_str canonical)
 {
-	char canonical[SAP_PATH_MAX + 256];
-	enum sap_tried tried;
-	int n, r;
+	uint32_t n;
+	bool first;
 
-	sap_slot_text(a->thread->slot->dir, sizeof(a->thread->slot->dir), folder->canonical);
-	r = sap_object_try(a->thread, folder->fd, folder->canonical, name,
-			   a->worker->request->head.want, &tried, err);
+	pthread_mutex_lock(&worker->given_lock);
+	if (!worker->given)
+		worker->given = sap_pool_new();
+	n = worker->given ? sap_pool_count(worker->given) : 0;
+	/* Without memory it is given again, which does no harm. */
+	first = !worker->given || sap_pool_put(worker->given, canonical) >= n;
+	pthread_mutex_unlock(&worker->given_lock);
+	return first;
+}
+
+static int try_file(struct asking *a, struct sap_str path, const struct sap_folder *folder,
+		    const char *name, const struct stat *st, struct sap_err *err)
+{
+	char buf[SAP_PATH_MAX + 256];
+	struct sap_str canonical = { buf, 0 };
+	enum sap_tried tried = SAP_TRIED_OBJECT;
+	int n = snprintf(buf, sizeof(buf), "%.*s%s%s", SAP_FMT(folder->canonical),
+			 folder->canonical.n > 1 ? "/" : "", name);
+	int r = 0;
+
+	if (n < 0 || (size_t)n >= sizeof(buf))
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	canonical.n = (size_t)n;
+	/* What was no object the first time has no record: the tree sees that. */
+	if (is_first(a->worker, canonical)) {
+		sap_slot_text(a->thread->slot->dir, sizeof(a->thread->slot->dir),
+			      folder->canonical);
+		r = sap_object_try(a->thread, folder->fd, folder->canonical, name, st,
+				   a->worker->request->head.want, &tried, err);
+	}
 	if (r < 0)
 		return r;
-	n = snprintf(canonical, sizeof(canonical), "%.*s%s%s", SAP_FMT(folder->canonical),
-		     folder->canonical.n > 1 ? "/" : "", name);
-	if (n < 0 || (size_t)n >= sizeof(canonical))
-		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 	switch (tried) {
 	case SAP_TRIED_OBJECT:
-		return answer(a, path, sap_str_of(canonical), SAP_LOOKUP_OBJECT, err);
+		return answer(a, path, canonical, SAP_LOOKUP_OBJECT, err);
 	case SAP_TRIED_GONE:
 		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 	default:
-		return answer(a, path, sap_str_of(canonical), SAP_LOOKUP_OTHER, err);
+		return answer(a, path, canonical, SAP_LOOKUP_OTHER, err);
 	}
 }
 
@@ -92,7 +114,7 @@ static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *e
 		return sap_err_nomem(err);
 	if (folder->fd < 0)
 		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
-	return try_file(a, path, folder, name, err);
+	return try_file(a, path, folder, name, NULL, err);
 }
 
 /* A link's target as a path from the root, in scratch memory. False: the slow way decides. */
@@ -145,14 +167,14 @@ static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
 		if (folder->fd < 0 || fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			break;
 		if (S_ISREG(st.st_mode))
-			return try_file(a, path, folder, name, err);
+			return try_file(a, path, folder, name, &st, err);
 		if (!S_ISLNK(st.st_mode) || !follow(a, folder, name, &at))
 			return ask_resolved(a, path, err);
 	}
 	return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 }
 
-static int ask_all(struct asking *a, struct sap_err *err)
+static int ask_listed(struct asking *a, struct sap_err *err)
 {
 	const struct sap_request *request = a->worker->request;
 	int r = 0;
@@ -168,6 +190,23 @@ static int ask_all(struct asking *a, struct sap_err *err)
 		for (; r == 0 && at < end; at++)
 			r = ask(a, request->paths[at], err);
 	}
+	return r;
+}
+
+static int ask_all(struct asking *a, struct sap_err *err)
+{
+	struct sap_chase *chase = a->worker->chase;
+	int r = ask_listed(a, err);
+	struct sap_str path;
+
+	if (!chase)
+		return r;
+	while (r == 0) {
+		if (!sap_chase_next(chase, &path))
+			return 0;
+		r = ask(a, path, err);
+	}
+	sap_chase_leave(chase);
 	return r;
 }
 
@@ -201,8 +240,11 @@ static void *help(void *arg)
 	struct sap_err err = { 0 };
 
 	/* Without memory for a thread the others do the work. */
-	if (sap_worker_thread_init(&thread, helper->worker, helper->number, &err) < 0)
+	if (sap_worker_thread_init(&thread, helper->worker, helper->number, &err) < 0) {
+		if (helper->worker->chase)
+			sap_chase_leave(helper->worker->chase);
 		return NULL;
+	}
 	helper->code = run(helper->worker, &thread, helper->next, &err);
 	if (sap_worker_thread_end(&thread, &err) < 0)
 		helper->code = err.code;
@@ -221,10 +263,14 @@ int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, u
 		threads = 1;
 	if (threads > SAP_WORKER_THREADS_MAX)
 		threads = SAP_WORKER_THREADS_MAX;
+	if (worker->request->head.parts & SAP_PART_CHASE)
+		worker->chase = sap_chase_new(worker->input, threads);
 	for (unsigned i = 1; i < threads; i++) {
 		helpers[i] = (struct helper){ .worker = worker, .next = &next, .number = i };
 		helpers[i].running =
 			pthread_create(&helpers[i].thread, NULL, help, &helpers[i]) == 0;
+		if (!helpers[i].running && worker->chase)
+			sap_chase_leave(worker->chase);
 	}
 	r = run(worker, own, &next, err);
 	for (unsigned i = 1; i < threads; i++) {
@@ -235,5 +281,7 @@ int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, u
 			r = sap_err_set(err, (enum sap_code)helpers[i].code,
 					"a thread of the worker failed");
 	}
+	sap_chase_free(worker->chase);
+	worker->chase = NULL;
 	return r;
 }

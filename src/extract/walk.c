@@ -178,7 +178,7 @@ static int visit_file(struct visit *visit, const char *name, struct sap_err *err
 	int r;
 
 	visit->thread->stats.files++;
-	r = sap_object_try(visit->thread, visit->fd, visit->path, name, want, &tried, err);
+	r = sap_object_try(visit->thread, visit->fd, visit->path, name, NULL, want, &tried, err);
 	if (r < 0)
 		return r;
 	if (tried == SAP_TRIED_GONE)

@@ -468,6 +468,7 @@ static int serve_all(struct sap_worker *worker, struct sap_err *err)
 			break;
 	}
 	worker->request = NULL;
+	sap_pool_free(worker->given);
 	sap_arena_clear(&arena);
 	sap_input_free(worker->input);
 	return r;
@@ -477,6 +478,7 @@ int sap_worker_main(const struct sap_worker_hooks *hooks)
 {
 	struct sap_worker worker = { .hooks = hooks,
 				     .out_lock = PTHREAD_MUTEX_INITIALIZER,
+				     .given_lock = PTHREAD_MUTEX_INITIALIZER,
 				     .out_fd = SAP_WORKER_FACTS_FD };
 	struct sap_err err = { 0 };
 	int r;

@@ -293,6 +293,11 @@ int sap_input_file_from_fd(int fd, struct sap_input_file *out, struct sap_err *e
 	return 0;
 }
 
+void sap_input_file_from_stat(int fd, const struct stat *st, struct sap_input_file *out)
+{
+	fill(out, fd, st);
+}
+
 int sap_input_file_open_at(int dirfd, const char *name, struct sap_input_file *out,
 			   struct sap_err *err)
 {

@@ -84,6 +84,10 @@ int sap_input_file_open_at(int dirfd, const char *name, struct sap_input_file *o
  * failure it stays the caller's). */
 int sap_input_name_open(int dirfd, const char *name, int *fd, struct sap_err *err);
 int sap_input_file_from_fd(int fd, struct sap_input_file *out, struct sap_err *err);
+struct stat;
+/* The same with what fstatat(2) has just said of a regular file: no system call. Where the
+ * file was replaced since, its size is wrong, which reading notices. */
+void sap_input_file_from_stat(int fd, const struct stat *st, struct sap_input_file *out);
 
 void sap_input_file_close(struct sap_input_file *file);
 

@@ -657,12 +657,42 @@ out:
 	return r;
 }
 
+/* On demand objects keep their places, so that what refers to them by index stays right when
+ * more come in: only doubles among the new ones go. */
+static int drop_double_objects(struct sap_facts *facts, struct sap_err *err)
+{
+	uint32_t n_ids = sap_pool_count(facts->pool);
+	bool *seen = calloc(n_ids, sizeof(*seen));
+	size_t n = 0;
+
+	if (!seen)
+		return sap_err_nomem(err);
+	for (size_t i = 0; i < facts->objects.n; i++) {
+		uint32_t path = facts->objects.v[i].path;
+
+		if (seen[path])
+			continue;
+		seen[path] = true;
+		facts->objects.v[n++] = facts->objects.v[i];
+	}
+	facts->objects.n = n;
+	free(seen);
+	return 0;
+}
+
 int sap_facts_finish(struct sap_facts *facts, struct sap_err *err)
 {
 	struct sap_pool *pool = facts->pool;
+	int r = 0;
 
-	SORT(&facts->objects, compare_objects, pool);
-	UNIQUE(&facts->objects, compare_objects, pool);
+	if (facts->whole) {
+		SORT(&facts->objects, compare_objects, pool);
+		UNIQUE(&facts->objects, compare_objects, pool);
+	} else {
+		r = drop_double_objects(facts, err);
+	}
+	if (r < 0)
+		return r;
 	SORT(&facts->symlinks, compare_symlinks, pool);
 	UNIQUE(&facts->symlinks, compare_symlinks, pool);
 	SORT(&facts->dirs, compare_dirs, pool);
@@ -683,6 +713,12 @@ uint32_t sap_facts_object(const struct sap_facts *facts, struct sap_str path)
 {
 	size_t low = 0, high = facts->objects.n;
 
+	for (uint32_t i = 0; !facts->whole && i < facts->objects.n; i++) {
+		if (sap_str_eq(sap_facts_str(facts, facts->objects.v[i].path), path))
+			return i;
+	}
+	if (!facts->whole)
+		return SAP_NONE;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 		int order = sap_str_cmp(sap_facts_str(facts, facts->objects.v[mid].path), path);

@@ -8,7 +8,8 @@
  *
  * Invariants after sap_facts_finish, whoever produced the records (they may be hostile):
  * - every id is valid in the pool, every range lies inside its array;
- * - objects are sorted by path and no two have the same path;
+ * - no two objects have the same path; of whole facts they are sorted by path, on demand they
+ *   stand in the order in which they came, and keep their index when more come;
  * - packages are sorted by (type, name, arch, version, database) and files by package in
  *   the order of the database; file.package is an index into packages;
  * - symlinks, dirs, others, services, diagnostics are sorted; cache entries by index;
