@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/pool.h"
 #include "sysconf/sysconf.h"
 
@@ -24,7 +25,8 @@ struct sap_chase {
 	struct sap_pool *names;
 	SAP_VEC(uint32_t) first; /* by names id: its first entry + 1 */
 	SAP_VEC(struct entry) entries;
-	SAP_VEC(uint32_t) queue;
+	struct sap_pool *made; /* paths made of RPATH and RUNPATH */
+	SAP_VEC(struct sap_str) queue;
 	size_t next; /* of queue */
 	pthread_mutex_t lock;
 	pthread_cond_t more;
@@ -81,12 +83,13 @@ struct sap_chase *sap_chase_new(struct sap_input *input, unsigned threads)
 					 .setting = ignore_setting,
 					 .diagnostic = ignore_diagnostic };
 	chase->names = sap_pool_new();
+	chase->made = sap_pool_new();
 	chase->busy = threads;
 	sap_arena_init(&chase->arena, 0);
 	pthread_mutex_init(&chase->lock, NULL);
 	pthread_cond_init(&chase->more, NULL);
 	/* Without a cache there is nothing to run after; a damaged one gives what it gives. */
-	if (!chase->names ||
+	if (!chase->names || !chase->made ||
 	    sap_input_read(input, path, SAP_TEXT_FILE_MAX, &chase->arena, &bytes, &fault) < 0) {
 		sap_chase_free(chase);
 		return NULL;
@@ -102,6 +105,7 @@ void sap_chase_free(struct sap_chase *chase)
 	pthread_mutex_destroy(&chase->lock);
 	pthread_cond_destroy(&chase->more);
 	sap_pool_free(chase->names);
+	sap_pool_free(chase->made);
 	sap_vec_clear(&chase->first);
 	sap_vec_clear(&chase->entries);
 	sap_vec_clear(&chase->queue);
@@ -109,30 +113,97 @@ void sap_chase_free(struct sap_chase *chase)
 	free(chase);
 }
 
-void sap_chase_needed(struct sap_chase *chase, struct sap_strs needed)
+/* Queues what the cache has under a name. With the lock held. */
+static void queue_entries(struct sap_chase *chase, uint32_t at)
 {
+	for (; at; at = chase->entries.v[at - 1].next) {
+		struct entry *entry = &chase->entries.v[at - 1];
+		struct sap_str *to =
+			entry->taken ? NULL : SAP_VEC_PUSH(&chase->queue, SAP_LIST_MAX);
+
+		if (to)
+			*to = entry->path;
+		__atomic_store_n(&entry->taken, true, __ATOMIC_RELAXED);
+	}
+}
+
+/* Queues a path of our own making, unless it has been. With the lock held. */
+static void queue_made(struct sap_chase *chase, struct sap_str path)
+{
+	uint32_t n = sap_pool_count(chase->made), id = sap_pool_put(chase->made, path);
+	struct sap_str *to = id == n ? SAP_VEC_PUSH(&chase->queue, SAP_LIST_MAX) : NULL;
+
+	if (to)
+		*to = sap_pool_str(chase->made, id);
+}
+
+/* A folder of a search path with $ORIGIN put in; false for one that starts otherwise. */
+static bool expand(struct sap_str dir, struct sap_str origin, struct sap_buf *out)
+{
+	const struct sap_str tokens[] = { SAP_STR("$ORIGIN"), SAP_STR("${ORIGIN}") };
+
+	sap_buf_reset(out);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!sap_str_starts(dir, tokens[i]))
+			continue;
+		sap_buf_puts(out, origin);
+		dir = sap_str_skip(dir, tokens[i].n);
+	}
+	sap_buf_puts(out, dir);
+	return sap_buf_ok(out) && out->n && out->p[0] == '/' && !memchr(out->p, '$', out->n);
+}
+
+/* Every name in every folder of a search path. */
+static void chase_path(struct sap_chase *chase, struct sap_str search, struct sap_str origin,
+		       struct sap_strs needed)
+{
+	enum { FOLDERS = 8 };
+	struct sap_buf buf;
+	struct sap_str dir;
+
+	sap_buf_init(&buf, 2 * SAP_PATH_MAX);
+	for (unsigned n = 0; search.n && n < FOLDERS; n++) {
+		size_t keep;
+
+		sap_str_cut(search, ':', &dir, &search);
+		if (!expand(dir, origin, &buf))
+			continue;
+		sap_buf_putc(&buf, '/');
+		keep = buf.n;
+		for (uint32_t i = 0; i < needed.n; i++) {
+			buf.n = keep;
+			sap_buf_puts(&buf, needed.v[i]);
+			if (sap_buf_ok(&buf))
+				queue_made(chase, sap_buf_str(&buf));
+		}
+	}
+	sap_buf_clear(&buf);
+}
+
+void sap_chase_object(struct sap_chase *chase, const struct sap_rec_object *rec)
+{
+	const struct sap_str search = rec->runpath.n ? rec->runpath : rec->rpath;
 	bool added = false;
 
-	for (uint32_t i = 0; i < needed.n; i++) {
-		/* The pool does not change any more: no lock for the names that are not there
-		 * or have been taken, which is nearly all of them. */
-		uint32_t id = sap_pool_find(chase->names, needed.v[i]);
+	for (uint32_t i = 0; i < rec->needed.n; i++) {
+		/* The pool does not change any more: no lock for names that are not there or
+		 * have been taken, which is nearly all of them. */
+		uint32_t id = sap_pool_find(chase->names, rec->needed.v[i]);
 		uint32_t at = id < chase->first.n ? chase->first.v[id] : 0;
 
 		if (!at || __atomic_load_n(&chase->entries.v[at - 1].taken, __ATOMIC_RELAXED))
 			continue;
 		pthread_mutex_lock(&chase->lock);
-		for (; at; at = chase->entries.v[at - 1].next) {
-			struct entry *entry = &chase->entries.v[at - 1];
-			uint32_t *to =
-				entry->taken ? NULL : SAP_VEC_PUSH(&chase->queue, SAP_LIST_MAX);
-
-			if (!to)
-				continue;
-			__atomic_store_n(&entry->taken, true, __ATOMIC_RELAXED);
-			*to = at - 1;
-			added = true;
-		}
+		added = true;
+		queue_entries(chase, at);
+		pthread_mutex_unlock(&chase->lock);
+	}
+	if (search.n || (rec->interp.n && rec->interp.p[0] == '/')) {
+		pthread_mutex_lock(&chase->lock);
+		added = true;
+		if (rec->interp.n)
+			queue_made(chase, rec->interp);
+		chase_path(chase, search, sap_path_dir(rec->path), rec->needed);
 		pthread_mutex_unlock(&chase->lock);
 	}
 	if (added)
@@ -148,7 +219,7 @@ bool sap_chase_next(struct sap_chase *chase, struct sap_str *path)
 	while (chase->next == chase->queue.n && chase->busy)
 		pthread_cond_wait(&chase->more, &chase->lock);
 	if (chase->next < chase->queue.n) {
-		*path = chase->entries.v[chase->queue.v[chase->next++]].path;
+		*path = chase->queue.v[chase->next++];
 		chase->busy++;
 		got = true;
 	} else {

@@ -319,9 +319,23 @@ void sap_child_stop(struct sap_child *child, struct sap_child_end *end)
 	}
 }
 
+/* One that nobody asks anything more is not waited for: it may take a millisecond to go. */
+static void dismiss(struct sap_child *child)
+{
+	sap_close_fd(&child->request_fd);
+	if (child->pid == 0)
+		return;
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, WNOHANG);
+	child->pid = 0;
+}
+
 void sap_child_clear(struct sap_child *child)
 {
-	sap_child_stop(child, NULL);
+	if (SANITIZED)
+		sap_child_stop(child, NULL);
+	else
+		dismiss(child);
 	sap_close_fd(&child->facts_fd);
 	sap_decoder_free(child->decoder);
 	free(child->piece);

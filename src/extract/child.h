@@ -41,6 +41,8 @@ int sap_child_receive(struct sap_child *child, const struct sap_extract_options 
 /* Ends the process (it has no state worth saving) and collects it. end may be NULL. The progress
  * page stays readable until sap_child_clear. */
 void sap_child_stop(struct sap_child *child, struct sap_child_end *end);
+/* Also ends the process where it still runs, without waiting for it: what is left of it goes
+ * when the parent does, or sooner. */
 void sap_child_clear(struct sap_child *child);
 
 #endif

@@ -70,8 +70,8 @@ enum sap_extract_parts {
 	SAP_PART_MODULES = 16,
 	SAP_PART_SERVICES = 32,
 	SAP_PART_WALK = 64,   /* the whole tree */
-	SAP_PART_CHASE = 128, /* with paths: also what the objects there need, as far as ld.so.cache
-			       * says where it is; saves questions */
+	SAP_PART_CHASE = 128, /* with paths: also what the objects there need, where ld.so.cache,
+			       * RPATH and RUNPATH lead at first sight; saves questions */
 };
 
 struct sap_session;

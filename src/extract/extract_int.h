@@ -134,8 +134,8 @@ struct sap_chase;
 struct sap_chase *sap_chase_new(struct sap_input *input, unsigned threads);
 void sap_chase_free(struct sap_chase *chase);
 
-/* Names that an object needs: their paths are queued, each once. Any thread. */
-void sap_chase_needed(struct sap_chase *chase, struct sap_strs needed);
+/* What an object needs: where that may be is queued, each path once. Any thread. */
+void sap_chase_object(struct sap_chase *chase, const struct sap_rec_object *rec);
 
 /* The next path to look up; waits while other threads may add some. False: none will come. The
  * text lives as long as the chase. */

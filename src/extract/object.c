@@ -109,7 +109,7 @@ static int parse(struct sap_worker_thread *thread, const struct sap_input_file *
 	if (r == 0)
 		r = read_notes(thread, &elf, err);
 	if (r == 0 && thread->worker->chase)
-		sap_chase_needed(thread->worker->chase, elf.rec.needed);
+		sap_chase_object(thread->worker->chase, &elf.rec);
 	return r < 0 ? r : give(thread, &elf, want, err);
 }
 

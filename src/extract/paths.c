@@ -76,8 +76,10 @@ static int try_file(struct asking *a, struct sap_str path, const struct sap_fold
 	if (n < 0 || (size_t)n >= sizeof(buf))
 		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 	canonical.n = (size_t)n;
-	/* What was no object the first time has no record: the tree sees that. */
-	if (is_first(a->worker, canonical)) {
+	/* What was no object the first time has no record: the tree sees that. One that is left
+	 * out now may be asked for again, alone. */
+	if (!sap_worker_skips(a->worker, folder->canonical, name) &&
+	    is_first(a->worker, canonical)) {
 		sap_slot_text(a->thread->slot->dir, sizeof(a->thread->slot->dir),
 			      folder->canonical);
 		r = sap_object_try(a->thread, folder->fd, folder->canonical, name, st,
@@ -258,9 +260,6 @@ int sap_paths_answer(struct sap_worker *worker, struct sap_worker_thread *own, u
 	atomic_uint next = 0;
 	int r;
 
-	/* A thread costs about as much as a few dozen files. */
-	if (worker->request->head.n_paths < 64)
-		threads = 1;
 	if (threads > SAP_WORKER_THREADS_MAX)
 		threads = SAP_WORKER_THREADS_MAX;
 	if (worker->request->head.parts & SAP_PART_CHASE)

@@ -297,26 +297,43 @@ static void *read_parts_thread(void *arg)
 	return NULL;
 }
 
-static int walk_and_read(struct sap_worker *worker, struct sap_worker_thread *thread,
-			 unsigned threads, struct sap_err *err)
+typedef int (*work_fn)(struct sap_worker *worker, struct sap_worker_thread *own, unsigned threads,
+		       struct sap_err *err);
+
+/* The databases by one thread, beside the work on the tree. */
+static int read_and_work(struct sap_worker *worker, struct sap_worker_thread *thread,
+			 unsigned threads, work_fn work, struct sap_err *err)
 {
 	struct part_reader reader = { .worker = worker };
 	int r;
 
 	if (threads < 2 || pthread_create(&reader.thread, NULL, read_parts_thread, &reader) != 0) {
 		r = read_parts(worker, thread, err);
-		return r < 0 ? r : sap_walk(worker, thread, 1, err);
+		return r < 0 ? r : work(worker, thread, threads, err);
 	}
 	/* One place is the reader's. */
 	if (threads > SAP_WORKER_THREADS_MAX - 1)
 		threads = SAP_WORKER_THREADS_MAX - 1;
-	r = sap_walk(worker, thread, threads, err);
+	r = work(worker, thread, threads, err);
 	pthread_join(reader.thread, NULL);
 	if (r == 0 && reader.code < 0) {
 		*err = reader.err;
 		r = reader.code;
 	}
 	return r;
+}
+
+/* What a request without a walk asks for. */
+static int answer(struct sap_worker *worker, struct sap_worker_thread *thread, unsigned threads,
+		  struct sap_err *err)
+{
+	const struct sap_request_head *head = &worker->request->head;
+
+	if (head->parts & SAP_PART_OWNERS)
+		return read_parts(worker, thread, err);
+	/* A thread costs about as much as a few dozen files. */
+	return read_and_work(worker, thread, head->n_paths < 64 ? 1 : threads, sap_paths_answer,
+			     err);
 }
 
 static int give_header(struct sap_worker_thread *thread, struct sap_err *err)
@@ -345,11 +362,9 @@ static int serve(struct sap_worker *worker, bool first, struct sap_err *err)
 	if (r == 0 && first)
 		r = give_header(&thread, err);
 	if (r == 0 && (request->head.parts & SAP_PART_WALK))
-		r = walk_and_read(worker, &thread, threads, err);
+		r = read_and_work(worker, &thread, threads, sap_walk, err);
 	else if (r == 0)
-		r = read_parts(worker, &thread, err);
-	if (r == 0 && !(request->head.parts & SAP_PART_OWNERS))
-		r = sap_paths_answer(worker, &thread, threads, err);
+		r = answer(worker, &thread, threads, err);
 	if (r < 0)
 		return r; /* the parent sees the end of the pipe, and the exit status */
 	r = thread.encoder.sink.stats(&thread.encoder.sink, &thread.stats, err);
