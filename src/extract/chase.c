@@ -153,6 +153,22 @@ static bool expand(struct sap_str dir, struct sap_str origin, struct sap_buf *ou
 	return sap_buf_ok(out) && out->n && out->p[0] == '/' && !memchr(out->p, '$', out->n);
 }
 
+/* A folder of a search path, and those in it that glibc looks into first: which of them are
+ * there decides where a name is looked for. */
+static void queue_folder(struct sap_chase *chase, struct sap_buf *dir)
+{
+	static const char *const inner[] = { "", "/glibc-hwcaps", "/tls", "/x86_64", "/avx512_1" };
+	const size_t keep = dir->n;
+
+	for (unsigned i = 0; i < sizeof(inner) / sizeof(inner[0]); i++) {
+		dir->n = keep;
+		sap_buf_puts(dir, sap_str_of(inner[i]));
+		if (sap_buf_ok(dir))
+			queue_made(chase, sap_buf_str(dir));
+	}
+	dir->n = keep;
+}
+
 /* Every name in every folder of a search path. */
 static void chase_path(struct sap_chase *chase, struct sap_str search, struct sap_str origin,
 		       struct sap_strs needed)
@@ -168,6 +184,7 @@ static void chase_path(struct sap_chase *chase, struct sap_str search, struct sa
 		sap_str_cut(search, ':', &dir, &search);
 		if (!expand(dir, origin, &buf))
 			continue;
+		queue_folder(chase, &buf);
 		sap_buf_putc(&buf, '/');
 		keep = buf.n;
 		for (uint32_t i = 0; i < needed.n; i++) {
