@@ -15,7 +15,7 @@
 
 #include "check.h"
 #include "elf/elf.h"
-#include "extract/extract.h"
+#include "extract/extract_int.h"
 
 static char root[64];
 
@@ -296,6 +296,50 @@ static void paths_are_looked_up_on_demand(void)
 	unlink(in_root("usr/bin/die-by-signal"));
 }
 
+static void notes_hold_json_of_two_forms(void)
+{
+	static const struct sap_str texts[] = {
+		SAP_STR_INIT("[{\"soname\":[\"liba.so.1\",\"liba.so.0\"],\"feature\":\"a\","
+			     "\"priority\":\"required\"},{\"soname\":[\"libb.so.1\"]}]"),
+		SAP_STR_INIT("{\"soname\":\"libc.so.9\",\"description\":\"c\"}"),
+		SAP_STR_INIT("[{\"soname\":[1,null]},7,\"x\",{\"feature\":\"none\"}]"),
+		SAP_STR_INIT("not json"),
+	};
+	const struct sap_strs all = { texts, 3 }, bad = { texts + 3, 1 };
+	struct sap_rec_package_note package = { 0 };
+	struct sap_rec_object rec = { 0 };
+	struct sap_notes *notes = NULL;
+	struct sap_err fault = { 0 }, err = { 0 };
+	struct sap_arena arena;
+
+	sap_arena_init(&arena, 0);
+	CHECK_OK(sap_notes_dlopen(&notes, all, &arena, &rec, &fault, &err), &err);
+	CHECK_INT(fault.code, SAP_OK);
+	if (CHECK(rec.n_dlopen_notes == 3)) {
+		CHECK_INT(rec.dlopen_notes[0].sonames.n, 2);
+		CHECK_STR(rec.dlopen_notes[0].sonames.v[1], "liba.so.0");
+		CHECK_STR(rec.dlopen_notes[0].priority, "required");
+		CHECK_STR(rec.dlopen_notes[1].sonames.v[0], "libb.so.1");
+		CHECK_STR(rec.dlopen_notes[2].sonames.v[0], "libc.so.9");
+		CHECK_STR(rec.dlopen_notes[2].description, "c");
+	}
+	CHECK_OK(sap_notes_dlopen(&notes, bad, &arena, &rec, &fault, &err), &err);
+	CHECK_INT(fault.code, SAP_EFORMAT);
+	CHECK_OK(sap_notes_package(&notes,
+				   SAP_STR("{\"type\":\"rpm\",\"name\":\"x\",\"version\":\"1\","
+					   "\"osCpe\":\"cpe:/o:y\",\"architecture\":7}"),
+				   &arena, &package, &fault, &err),
+		 &err);
+	CHECK_INT(fault.code, SAP_OK);
+	CHECK_STR(package.name, "x");
+	CHECK_STR(package.cpe, "cpe:/o:y");
+	CHECK_STR(package.arch, ""); /* no text: unknown */
+	CHECK_OK(sap_notes_package(&notes, SAP_STR("[]"), &arena, &package, &fault, &err), &err);
+	CHECK_INT(fault.code, SAP_EFORMAT);
+	sap_notes_free(notes);
+	sap_arena_clear(&arena);
+}
+
 static void a_root_that_is_not_there_is_an_error(void)
 {
 	struct sap_facts *facts = NULL;
@@ -328,6 +372,7 @@ int main(int argc, char **argv)
 	the_same_tree_gives_the_same_facts();
 	a_worker_that_dies_is_reported_and_the_rest_given();
 	paths_are_looked_up_on_demand();
+	notes_hold_json_of_two_forms();
 	a_root_that_is_not_there_is_an_error();
 	a_worker_that_cannot_start_is_an_error();
 	nftw(root, remove_one, 32, FTW_DEPTH | FTW_PHYS);
