@@ -56,7 +56,7 @@ static inline bool sap_span_sub(struct sap_span s, uint64_t off, uint64_t len, s
 
 static inline bool sap_span_u8(struct sap_span s, uint64_t off, uint8_t *out)
 {
-	if (!sap_span_has(s, off, 1))
+	if (!s.p || !sap_span_has(s, off, 1))
 		return false;
 	*out = s.p[off];
 	return true;

@@ -422,7 +422,8 @@ bool sap_env_trusts(struct sap_link *link, const struct sap_env *env, struct sap
 		struct sap_str dir = sap_link_str(link, link->dirs.v[list.at + i].path);
 		struct sap_str got = sap_buf_str(&link->path);
 
-		if (sap_str_starts(got, dir) && (dir.n == 1 || got.p[dir.n] == '/'))
+		if (sap_str_starts(got, dir) &&
+		    (dir.n == 1 || sap_str_starts(sap_str_skip(got, dir.n), SAP_STR("/"))))
 			return true;
 	}
 	return false;

@@ -12,9 +12,9 @@ import live
 
 FORMATS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "formats")
 
-# Questions of every kind about one root; ls and sh are in all of them, liblzma in most.
+# Questions of every kind about one root; ls and cat are in all of them, liblzma in most.
 LINKS = [
-    ["links", "-t", "ROOT", "ls", "sh"],
+    ["links", "-t", "ROOT", "ls", "cat"],
     ["links", "--count", "-t", "ROOT", "ls"],
     ["links", "--why", "libc.so.6", "-t", "ROOT", "ls"],
     ["links", "--unneeded", "-t", "ROOT", "ls"],

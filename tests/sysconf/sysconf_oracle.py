@@ -275,7 +275,7 @@ def check_modules(program, root):
             m = re.match(r"\s*@include\s+(\S+)", line)
             if m:
                 want.add((service, m.group(1), "", True))
-            m = re.match(r"\s*-?(auth|account|session|password)\s+(\[[^]]*\]|\S+)\s+(\S+)", line)
+            m = re.match(r"\s*(-?(?:auth|account|session|password))\s+(\[[^]]*\]|\S+)\s+(\S+)", line)
             if m:
                 want.add((service, m.group(3), m.group(1), m.group(2) in ("include", "substack")))
     got = {(r[2], r[3], r[4], kind == "pam-include")

@@ -377,6 +377,7 @@ static void check_purl(const struct purl_case *c)
 	if (c->id)
 		CHECK_OK(sink->os(sink, &os, &err), &err);
 	CHECK_OK(sink->package(sink, &package, &err), &err);
+	facts->whole = true;
 	CHECK_OK(sap_facts_finish(facts, &err), &err);
 	sap_buf_init(&out, BUF_MAX);
 	sap_purl_put_package(&out, facts, &facts->packages.v[0]);
@@ -558,6 +559,7 @@ static void test_scan_is_one_screen(void)
 			.programs = i, .is_program = i % 3 == 0, .libraries = i, .missing = i % 2
 		};
 	}
+	facts->whole = true;
 	CHECK_OK(sap_facts_finish(facts, &err), &err);
 	for (size_t i = 0; i < facts->objects.n; i++)
 		facts->objects.v[i].package = SAP_NONE;
