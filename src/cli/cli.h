@@ -52,7 +52,8 @@ enum { OPTION_COMMON = 1000, OPTION_FORMAT, OPTION_NO_COLOR, OPTION_HELP, OPTION
 	{                                                                                        \
 		"help", no_argument, NULL, OPTION_HELP                                           \
 	}
-#define COMMON_SHORT "o:qvh"
+/* The colon in front: a missing value is told from an unknown option. */
+#define COMMON_SHORT ":o:qvh"
 
 #define COMMON_HELP                                                                 \
 	"      --format FORMAT    tty (default) or json\n"                          \
@@ -68,8 +69,10 @@ enum common_result { COMMON_TAKEN, COMMON_NOT_MINE, COMMON_BAD, COMMON_HELPED };
 enum common_result cli_common_option(struct common *common, const struct command *command, int opt,
 				     char **argv);
 
-/* Says what could not be read of what was asked for (the first few), unless quiet. */
-void cli_note_diagnostics(const struct common *common, const struct sap_facts *facts);
+/* Says what could not be read of what was asked for (the first few), unless quiet. only: by
+ * pool id of the path, those to be said; NULL: all. */
+void cli_note_diagnostics(const struct common *common, const struct sap_facts *facts,
+			  const bool *only);
 
 /* "sapper: " and the text, on stderr, escaped as on a terminal: it may hold a target's names. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

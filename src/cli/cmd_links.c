@@ -181,45 +181,31 @@ static int open_programs(struct asked *a, const struct links_options *o, struct 
 		r = sap_err_nomem(err);
 	if (r == 0)
 		r = asked_close_over(a, p->v, p->closures, p->n, err);
-	if (r == 0 && o->mode != MODE_COUNT)
+	if (r == 0 && (o->mode != MODE_COUNT || o->common.format == SAP_FORMAT_JSON))
 		r = asked_own(a, p->v, p->n, err);
 	return r;
 }
 
-static int report_why(const struct asked *a, const struct links_options *o,
-		      const struct sap_links_view *view, struct sap_report *report,
-		      struct sap_err *err)
+/* What was noted about the objects of the answer; on demand nothing else was looked at. */
+static void note_diagnostics(const struct asked *a, const struct links_options *o,
+			     const struct programs *p)
 {
-	enum { CHAINS = 20, CHAINS_VERBOSE = 1000 };
-	uint32_t max =
-		o->common.verbose || o->common.format == SAP_FORMAT_JSON ? CHAINS_VERBOSE : CHAINS;
-	struct sap_link_chains *chains = calloc(view->n_programs + 1, sizeof(*chains));
-	uint32_t *libs = calloc(view->n_programs + 1, sizeof(*libs));
-	int r = chains && libs ? 0 : sap_err_nomem(err);
+	bool *shown = calloc(sap_pool_count(a->facts->pool) + 1, sizeof(*shown));
 
-	for (uint32_t i = 0; r == 0 && i < view->n_programs; i++) {
-		const struct sap_closure *c = view->programs[i].closure;
+	for (uint32_t i = 0; shown && i < p->n; i++) {
+		const struct sap_closure *c = p->v[i].closure;
 
-		libs[i] = c ? asked_library(a, c, o->library) : SAP_NONE;
-		if (libs[i] != SAP_NONE)
-			r = sap_link_why(a->link, c, libs[i], max, &chains[i], err);
+		if (c)
+			shown[a->facts->objects.v[c->program].path] = true;
+		for (size_t l = 0; c && l < c->libs.n; l++)
+			shown[a->facts->objects.v[c->libs.v[l].object].path] = true;
 	}
-	if (r == 0) {
-		const struct sap_why_view why = {
-			.links = *view, .library = o->library, .chains = chains, .libs = libs
-		};
-
-		sap_report_why(report, &why);
-	}
-	for (uint32_t i = 0; chains && i < view->n_programs; i++)
-		sap_link_chains_clear(&chains[i]);
-	free(chains);
-	free(libs);
-	return r;
+	cli_note_diagnostics(&o->common, a->facts, a->session ? NULL : shown);
+	free(shown);
 }
 
-static int report_programs(const struct asked *a, const struct links_options *o,
-			   const struct programs *p, struct sap_err *err)
+static int report_programs(struct asked *a, const struct links_options *o, const struct programs *p,
+			   uint32_t library, struct sap_err *err)
 {
 	const struct sap_links_view view = {
 		.link = a->link,
@@ -230,18 +216,20 @@ static int report_programs(const struct asked *a, const struct links_options *o,
 		.cpu_of_host = a->cpu.of_host,
 	};
 	struct output output;
-	int status = cli_output_open(&output, &o->common), r = 0;
+	int status = cli_output_open(&output, &o->common), answer = STATUS_OK, r = 0;
 
 	if (status != STATUS_OK)
 		return status;
 	if (o->mode == MODE_COUNT)
 		sap_report_count(output.report, &view);
 	else if (o->mode == MODE_WHY)
-		r = report_why(a, o, &view, output.report, err);
+		r = asked_report_why(a, o, &view, output.report, library, &answer, err);
 	else
 		sap_report_links(output.report, &view);
 	status = cli_output_close(&output);
-	cli_note_diagnostics(&o->common, a->facts);
+	if (status == STATUS_OK)
+		status = answer;
+	note_diagnostics(a, o, p);
 	for (uint32_t i = 0; i < p->n; i++) {
 		if (p->v[i].object != SAP_NONE)
 			continue;
@@ -254,14 +242,23 @@ static int report_programs(const struct asked *a, const struct links_options *o,
 static int links_programs(const struct links_options *o, struct sap_err *err)
 {
 	struct programs p = { 0 };
+	uint32_t library = SAP_NONE;
 	struct asked a;
 	int r;
 
 	if (o->n_arguments == 0)
 		return cli_usage(&cmd_links, "name a program, or a target");
 	r = open_programs(&a, o, &p, err);
-	if (r == 0)
-		r = report_programs(&a, o, &p, err);
+	if (r == 0 && o->mode == MODE_WHY)
+		r = asked_library_object(&a, o->library, &library, err);
+	if (r == 0 && p.n == 0) {
+		cli_say("%s: no program was found there; is it the right folder, and is it "
+			"mounted?",
+			o->arguments[0]);
+		r = STATUS_FAILURE;
+	} else if (r == 0) {
+		r = report_programs(&a, o, &p, library, err);
+	}
 	clear_programs(&p);
 	asked_close(&a);
 	return r;

@@ -71,12 +71,22 @@ int asked_own(struct asked *asked, const struct sap_links_program *programs, uin
 int asked_all_programs(const struct asked *asked, struct sap_links_program **out, uint32_t *n,
 		       struct sap_err *err);
 
-/* The library of a closure that a user means by NAME: its soname, a name it was asked for by,
- * its file name or its path. SAP_NONE: not in it. */
-uint32_t asked_library(const struct asked *asked, const struct sap_closure *closure,
-		       const char *name);
-/* Whether an object is what a user means by NAME. */
+/* Takes in what a session has learned: a new tree and link over the same facts. */
+int asked_renew(struct asked *asked, struct sap_err *err);
+
+/* The object that a path given as NAME of a library leads to, links followed; SAP_NONE for a
+ * name without '/' or a path to nothing. */
+int asked_library_object(struct asked *asked, const char *name, uint32_t *object,
+			 struct sap_err *err);
+/* Whether an object is what a user means by NAME: its soname, its file name or its path. */
 bool asked_matches(const struct sap_facts *facts, uint32_t object, const char *name);
+/* Says that nothing goes by NAME, and what comes near. */
+void asked_say_unknown(const struct asked *asked, const char *name);
+
+/* --why. *status is set where the answer is no clean one. */
+int asked_report_why(struct asked *asked, const struct links_options *options,
+		     const struct sap_links_view *view, struct sap_report *report, uint32_t object,
+		     int *status, struct sap_err *err);
 
 /* The modes that look at more than the programs named. Exit statuses, or a negative code. */
 int links_reverse(const struct links_options *options, struct sap_err *err);

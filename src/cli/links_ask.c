@@ -16,7 +16,7 @@
 /* Each round adds at least one path; real systems need about ten. */
 enum { ROUNDS_MAX = 1000 };
 
-static int renew(struct asked *a, struct sap_err *err)
+int asked_renew(struct asked *a, struct sap_err *err)
 {
 	const struct sap_link_options options = {
 		.library_path = sap_str_of(a->options->library_path),
@@ -70,7 +70,7 @@ int asked_open_whole(struct asked *a, const struct links_options *options, const
 				   "'sapper scan --facts'",
 				   target);
 	a->cpu = cpu_of(a);
-	r = renew(a, err);
+	r = asked_renew(a, err);
 	return r < 0 ? r : sap_tree_own(a->tree, a->facts, err);
 }
 
@@ -173,7 +173,47 @@ static int look_up_all(struct asked *a, const struct sap_links_program *programs
 	if (r == 0)
 		r = sap_session_ask(a->session, parts, a->want, paths.v, (uint32_t)paths.n, err);
 	sap_vec_clear(&paths);
-	return r < 0 ? r : renew(a, err);
+	return r < 0 ? r : asked_renew(a, err);
+}
+
+/* Why a file is no object: what was noted when it was read, or what else it may be. */
+static const char *why_other(const struct asked *a, uint32_t path)
+{
+	for (size_t i = 0; i < a->facts->lookups.n; i++) {
+		if (a->facts->lookups.v[i].path == path) {
+			path = a->facts->lookups.v[i].canonical;
+			break;
+		}
+	}
+	for (size_t i = 0; i < a->facts->diagnostics.n; i++) {
+		if (a->facts->diagnostics.v[i].path == path)
+			return sap_facts_str(a->facts, a->facts->diagnostics.v[i].message).p;
+	}
+	return "no ELF object: a script, or data";
+}
+
+/* With the whole target at hand a bare name may be the only program of that name. */
+static void find_by_name(const struct asked *a, struct sap_links_program *p)
+{
+	uint32_t found = SAP_NONE;
+
+	for (uint32_t i = 0; i < a->facts->objects.n; i++) {
+		const struct sap_object *o = &a->facts->objects.v[i];
+
+		if (!sap_object_is_program(a->facts, o) ||
+		    !sap_str_eq(sap_path_base(sap_facts_str(a->facts, o->path)),
+				sap_str_of(p->asked)))
+			continue;
+		if (found != SAP_NONE) {
+			p->problem = "several programs have that name; give a path";
+			return;
+		}
+		found = i;
+	}
+	if (found == SAP_NONE)
+		return;
+	p->object = found;
+	p->problem = NULL;
 }
 
 static int find_one(struct asked *a, struct sap_links_program *p, struct sap_err *err)
@@ -182,14 +222,18 @@ static int find_one(struct asked *a, struct sap_links_program *p, struct sap_err
 	int r = candidates(a, p->asked, ids, &n, err);
 
 	p->object = SAP_NONE;
-	p->problem = "no such file in the target";
+	p->problem =
+		strchr(p->asked, '/')
+			? "no such file in the target"
+			: "not in /usr/sbin, /usr/bin, /usr/local/sbin, /usr/local/bin, /sbin or "
+			  "/bin of the target; give its path";
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
 		switch (sap_tree_lookup(a->tree, sap_facts_str(a->facts, ids[i]), &p->object)) {
 		case SAP_TREE_OBJECT:
 			p->problem = NULL;
 			return 0;
 		case SAP_TREE_OTHER:
-			p->problem = "no ELF object that can be read";
+			p->problem = why_other(a, ids[i]);
 			p->object = SAP_NONE;
 			break;
 		case SAP_TREE_DIR:
@@ -201,12 +245,21 @@ static int find_one(struct asked *a, struct sap_links_program *p, struct sap_err
 			break;
 		}
 	}
+	if (r == 0 && !a->session && !strchr(p->asked, '/'))
+		find_by_name(a, p);
 	return r;
 }
 
 int asked_find(struct asked *a, struct sap_links_program *programs, uint32_t n, struct sap_err *err)
 {
-	int r = a->session ? look_up_all(a, programs, n, err) : 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!programs[i].asked[0])
+			return sap_err_set(err, SAP_EUSAGE, "the name of a program is empty");
+	}
+	if (a->session)
+		r = look_up_all(a, programs, n, err);
 
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		r = find_one(a, &programs[i], err);
@@ -262,7 +315,7 @@ static int prefetch(struct asked *a, struct sap_err *err)
 		if (r == 0)
 			r = ask_wanted(a, &more, err);
 		if (r == 0 && more)
-			r = renew(a, err);
+			r = asked_renew(a, err);
 	}
 	return r;
 }
@@ -281,7 +334,7 @@ int asked_close_over(struct asked *a, struct sap_links_program *programs,
 		if (r == 0 && !more)
 			break;
 		if (r == 0)
-			r = renew(a, err);
+			r = asked_renew(a, err);
 	}
 	return r;
 }
@@ -340,29 +393,4 @@ int asked_all_programs(const struct asked *a, struct sap_links_program **out, ui
 	}
 	*out = v;
 	return 0;
-}
-
-bool asked_matches(const struct sap_facts *facts, uint32_t object, const char *name)
-{
-	const struct sap_object *o = &facts->objects.v[object];
-	const struct sap_str want = sap_str_of(name), path = sap_facts_str(facts, o->path);
-
-	return sap_str_eq(path, want) || sap_str_eq(sap_path_base(path), want) ||
-	       sap_str_eq(sap_facts_str(facts, o->soname), want);
-}
-
-uint32_t asked_library(const struct asked *a, const struct sap_closure *closure, const char *name)
-{
-	const struct sap_str want = sap_str_of(name);
-
-	for (uint32_t i = 0; i < closure->libs.n; i++) {
-		if (asked_matches(a->facts, closure->libs.v[i].object, name))
-			return i;
-	}
-	for (size_t i = 0; i < closure->edges.n; i++) {
-		if (closure->edges.v[i].to != SAP_NONE &&
-		    sap_str_eq(sap_facts_str(a->facts, closure->edges.v[i].name), want))
-			return closure->edges.v[i].to;
-	}
-	return SAP_NONE;
 }

@@ -24,14 +24,42 @@ struct reverse {
 	uint32_t n_services;
 };
 
+/* Objects that need a library which is not there; false: none does. */
+static bool say_who_lacks_it(const struct reverse *rev)
+{
+	enum { SHOWN = 10 };
+	const struct sap_facts *facts = rev->asked.facts;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < facts->objects.n; i++) {
+		const struct sap_object *o = &facts->objects.v[i];
+
+		for (uint32_t j = 0; j < o->needed.n; j++) {
+			if (!sap_str_eq(sap_facts_str(facts, facts->ids.v[o->needed.at + j]),
+					sap_str_of(rev->library)))
+				continue;
+			if (n++ < SHOWN)
+				cli_say("%s is MISSING; needed by %s", rev->library,
+					sap_facts_str(facts, o->path).p);
+		}
+	}
+	if (n > SHOWN)
+		cli_say("and by %u more", n - SHOWN);
+	return n > 0;
+}
+
 static int find_libraries(struct reverse *rev, struct sap_err *err)
 {
 	const struct sap_facts *facts = rev->asked.facts;
+	uint32_t object;
+	int r = asked_library_object(&rev->asked, rev->library, &object, err);
 
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < facts->objects.n; i++) {
 		uint32_t *at;
 
-		if (!asked_matches(facts, i, rev->library) ||
+		if ((i != object && !asked_matches(facts, i, rev->library)) ||
 		    sap_object_is_program(facts, &facts->objects.v[i]))
 			continue;
 		at = SAP_VEC_PUSH(&rev->libraries, SAP_OBJECTS_MAX);
@@ -185,8 +213,8 @@ static int reverse(struct reverse *rev, const struct links_options *o, struct sa
 	int r = find_libraries(rev, err);
 
 	if (r == 0 && rev->libraries.n == 0) {
-		if (!o->common.quiet)
-			cli_say("%s: no such library in the target", rev->library);
+		if (!say_who_lacks_it(rev))
+			asked_say_unknown(&rev->asked, rev->library);
 		return STATUS_FAILURE;
 	}
 	for (uint32_t i = 0; r == 0 && i < facts->objects.n; i++) {

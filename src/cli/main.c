@@ -9,7 +9,7 @@
  *             cmd_scan.c     `sapper scan`
  *             cmd_links.c    `sapper links`: options; trees, counts, chains
  *             links_ask.c    programs looked up on demand, round by round
- *             links_modes.c  reverse, census, unneeded
+ *             links_modes.c  reverse, census, unneeded; links_why.c chains to a library
  *             target.c       what TARGET means; facts files; CPU levels
  *             output.c       where answers and messages go; progress
  *   report/   report.c       one call a view, text or JSON behind it
@@ -80,6 +80,11 @@ static const struct command *find_command(const char *name)
 
 static int unknown_command(const char *name)
 {
+	if (name[0] == '-') {
+		cli_say("'%s': options come behind the command, as in 'sapper scan %s'", name,
+			name);
+		return STATUS_FAILURE;
+	}
 	cli_say("there is no command '%s'", name);
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (strncmp(commands[i]->name, name, 2) == 0)
@@ -93,7 +98,7 @@ static int help(int argc, char **argv)
 {
 	const struct command *command;
 
-	if (argc < 2) {
+	if (argc < 2 || strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
 		return STATUS_OK;
 	}

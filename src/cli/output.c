@@ -38,21 +38,23 @@ void cli_say(const char *fmt, ...)
 	say_escaped(text);
 }
 
-void cli_note_diagnostics(const struct common *common, const struct sap_facts *facts)
+void cli_note_diagnostics(const struct common *common, const struct sap_facts *facts,
+			  const bool *only)
 {
 	enum { SHOWN = 5 };
+	size_t n = 0;
 
 	for (size_t i = 0; !common->quiet && i < facts->diagnostics.n; i++) {
 		const struct sap_diagnostic *d = &facts->diagnostics.v[i];
 
-		if (i == SHOWN && !common->verbose) {
-			cli_say("and %zu more that could not be read as they should; -v shows them",
-				facts->diagnostics.n - i);
-			return;
-		}
-		cli_say("%s: %s", sap_facts_str(facts, d->path).p,
-			sap_facts_str(facts, d->message).p);
+		if (only && !only[d->path])
+			continue;
+		if (n++ < SHOWN || common->verbose)
+			cli_say("%s: %s", sap_facts_str(facts, d->path).p,
+				sap_facts_str(facts, d->message).p);
 	}
+	if (n > SHOWN && !common->verbose)
+		cli_say("and %zu more remarks like these; -v shows them", n - SHOWN);
 }
 
 int cli_fail(const struct sap_err *err)
@@ -105,9 +107,11 @@ enum common_result cli_common_option(struct common *common, const struct command
 	case OPTION_HELP:
 		fputs(command->help, stdout);
 		return COMMON_HELPED;
+	case ':':
+		cli_usage(command, "the option '%s' needs a value", argv[optind - 1]);
+		return COMMON_BAD;
 	case '?':
-		cli_usage(command, "the option '%s' is unknown, or lacks its value",
-			  argv[optind - 1]);
+		cli_usage(command, "there is no option '%s'", argv[optind - 1]);
 		return COMMON_BAD;
 	default:
 		return COMMON_NOT_MINE;

@@ -64,12 +64,28 @@ bool cli_is_target(const char *text)
 		(S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && is_facts(text))));
 }
 
+/* "word:" in front. */
+static bool has_scheme(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+
+	return n > 1 && text[n] == ':';
+}
+
 static int path_target(const char *path, struct target *out, struct sap_err *err)
 {
 	struct stat st;
 
+	if (!*path)
+		return sap_err_set(err, SAP_EUSAGE, "the name of the target is empty");
+	if (stat(path, &st) < 0 && errno == ENOENT && has_scheme(path))
+		return sap_err_set(
+			err, SAP_EUNSUPPORTED,
+			"%s: there is no such kind of target; dir:PATH and facts:FILE are "
+			"there",
+			path);
 	if (stat(path, &st) < 0)
-		return sap_err_sys(err, errno, "cannot look at %s", path);
+		return sap_err_sys(err, errno, "cannot look at the target %s", path);
 	if (S_ISDIR(st.st_mode))
 		return dir_target(path, out, err);
 	if (S_ISREG(st.st_mode) && is_facts(path)) {

@@ -201,22 +201,43 @@ static int wish_service(struct sap_link *link, const struct sap_env *env, uint32
 	return 0;
 }
 
+static bool has_service(const struct sap_link *link, uint32_t key)
+{
+	size_t at = first_line(link, key);
+
+	return key != UINT32_MAX && at < link->pam.n && link->pam.v[at].key == key;
+}
+
+/* The service that a program asks PAM for stands in its code. By custom it is the program's
+ * name; sshd-session and the like use the name of what they belong to. */
+static uint32_t service_of(const struct sap_link *link, uint32_t program)
+{
+	const struct sap_pool *pool = link->facts->pool;
+	struct sap_str name =
+		sap_path_base(sap_link_str(link, link->facts->objects.v[program].path));
+
+	for (;;) {
+		uint32_t key = sap_pool_find(pool, name);
+		const char *dash;
+
+		if (has_service(link, key))
+			return key;
+		dash = name.n ? memrchr(name.p, '-', name.n) : NULL;
+		if (!dash)
+			return sap_pool_find(pool, SAP_STR("other"));
+		name.n = (size_t)(dash - name.p);
+	}
+}
+
 static int wish_pam(struct sap_link *link, const struct sap_env *env, uint32_t program,
 		    struct sap_err *err)
 {
-	struct sap_str path = sap_link_str(link, link->facts->objects.v[program].path);
-	uint32_t key;
 	unsigned lines = 0;
-	size_t at;
 	int r = link->pam_ready ? 0 : index_pam(link, err);
 
 	if (r < 0 || !link->pam.n)
 		return r;
-	key = sap_pool_find(link->facts->pool, sap_path_base(path));
-	at = first_line(link, key);
-	if (at == link->pam.n || link->pam.v[at].key != key)
-		key = sap_pool_find(link->facts->pool, SAP_STR("other"));
-	return wish_service(link, env, key, 0, 0, &lines, err);
+	return wish_service(link, env, service_of(link, program), 0, 0, &lines, err);
 }
 
 /* ---- NSS -------------------------------------------------------------------------------- */

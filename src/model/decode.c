@@ -487,6 +487,14 @@ static int feed_held(struct sap_decoder *d, const unsigned char *p, size_t n, st
 	return 0;
 }
 
+/* Whatever is wrong before the header: the file is something else. */
+static int no_facts(const struct sap_decoder *d, int r, struct sap_err *err)
+{
+	if (r != SAP_EFORMAT || d->started)
+		return r;
+	return sap_err_format(err, 0, "this is no facts file; 'sapper scan --facts' makes them");
+}
+
 int sap_decoder_feed(struct sap_decoder *d, const void *bytes, size_t n, struct sap_err *err)
 {
 	const unsigned char *p = bytes;
@@ -505,6 +513,7 @@ int sap_decoder_feed(struct sap_decoder *d, const void *bytes, size_t n, struct 
 		d->failed = feed_held(d, p + used, piece, err);
 		used += piece;
 	}
+	d->failed = no_facts(d, d->failed, err);
 	return d->failed;
 }
 
@@ -523,7 +532,9 @@ int sap_decoder_finish(struct sap_decoder *d, struct sap_err *err)
 	if (d->failed)
 		return d->failed;
 	if (d->held.n || !d->ended)
-		return sap_err_format(err, d->offset + d->held.n,
-				      "facts: the sequence ends before its end record");
+		return no_facts(d,
+				sap_err_format(err, d->offset + d->held.n,
+					       "the facts are cut short: write or copy them again"),
+				err);
 	return 0;
 }

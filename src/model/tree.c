@@ -401,9 +401,31 @@ static int own_by_hard_link(struct sap_facts *facts, struct sap_err *err)
 	return 0;
 }
 
+/* dpkg's own copies of a package's maintainer scripts, some of which are programs: they come and
+ * go with the package, though no list names them. */
+static void own_control_files(struct sap_facts *facts)
+{
+	const struct sap_str info = SAP_STR("/var/lib/dpkg/info/");
+
+	for (size_t i = 0; i < facts->objects.n; i++) {
+		struct sap_str name = sap_facts_str(facts, facts->objects.v[i].path), rest;
+
+		if (facts->objects.v[i].package != SAP_NONE || !sap_str_starts(name, info))
+			continue;
+		sap_str_cut(sap_str_skip(name, info.n), '.', &name, &rest);
+		sap_str_cut(name, ':', &name, &rest);
+		for (uint32_t p = 0; p < facts->packages.n; p++) {
+			if (facts->packages.v[p].type == SAP_PACKAGE_DEB &&
+			    sap_str_eq(sap_facts_str(facts, facts->packages.v[p].name), name))
+				facts->objects.v[i].package = p;
+		}
+	}
+}
+
 int sap_tree_own(struct sap_tree *tree, struct sap_facts *facts, struct sap_err *err)
 {
 	own_by_path(tree, facts, false);
 	own_by_path(tree, facts, true);
+	own_control_files(facts);
 	return own_by_hard_link(facts, err);
 }

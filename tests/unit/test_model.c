@@ -169,6 +169,7 @@ static void give_all(struct sap_sink *sink)
 	give_object(sink, S("/opt/other"), 42);
 	give_object(sink, S("/opt/real"), 0);
 	give_object(sink, S("/opt/stray"), 0);
+	give_object(sink, S("/var/lib/dpkg/info/zeta:amd64.preinst"), 0);
 	give_rest(sink);
 }
 
@@ -239,7 +240,7 @@ static void facts_come_back_as_they_were_written(void)
 
 		if (!CHECK(facts != NULL))
 			continue;
-		CHECK_INT(facts->objects.n, 5);
+		CHECK_INT(facts->objects.n, 6);
 		CHECK_INT(facts->packages.n, 2);
 		CHECK_STR(sap_facts_str(facts, facts->packages.v[0].name), "alpha");
 		CHECK_INT(facts->packages.v[0].install_time, -5);
@@ -466,7 +467,7 @@ static void objects_find_their_owners_through_links(void)
 		{ "/usr/bin/alpha", "alpha" },  /* listed below /bin */
 		{ "/opt/other", "alpha" },      /* a hard link to it */
 		{ "/opt/real", "alpha" },       /* what an owned link leads to */
-		{ "/opt/stray", NULL },
+		{ "/opt/stray", NULL },         { "/var/lib/dpkg/info/zeta:amd64.preinst", "zeta" },
 	};
 	struct sap_err err;
 
