@@ -3,11 +3,14 @@
  * `sapper links --why LIB`: what the user means by LIB, and the chains to it. A name that
  * nothing goes by is an error: a slip of the pen must not read as an all-clear.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "cli/links.h"
+
+typedef SAP_VEC(uint32_t) id_vec;
 
 /* ---- what a name means ------------------------------------------------------------------ */
 
@@ -94,6 +97,66 @@ static bool is_known(const struct asked *a, const char *name)
 	return false;
 }
 
+/* Adds FOLDER/NAME to the paths to be looked up. */
+static bool add_path(struct asked *a, struct sap_str dir, const char *name, id_vec *paths)
+{
+	char path[2 * SAP_PATH_MAX];
+	bool slash = dir.n && dir.p[dir.n - 1] == '/';
+	int n = snprintf(path, sizeof(path), "%.*s%s%s", SAP_FMT(dir), slash ? "" : "/", name);
+	uint32_t *to = SAP_VEC_PUSH(paths, 10000);
+
+	if (n < 0 || (size_t)n >= sizeof(path) || !to)
+		return false;
+	*to = sap_pool_put(a->facts->pool, (struct sap_str){ path, (size_t)n });
+	return *to != UINT32_MAX;
+}
+
+/* On demand only what the programs need has been looked at: the folders of libraries are asked
+ * for the name as well. */
+static int look_in_folders(struct asked *a, const char *name, bool *found, struct sap_err *err)
+{
+	static const char *const usual[] = { "/lib", "/usr/lib", "/lib64", "/usr/lib64",
+					     "/usr/local/lib" };
+	id_vec paths = { 0 };
+	bool ok = true;
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		ok &= add_path(a, sap_str_of(usual[i]), name, &paths);
+	for (size_t i = 0; i < a->facts->settings.n; i++) {
+		const struct sap_setting *s = &a->facts->settings.v[i];
+
+		if (s->kind == SAP_SET_LD_CONF || s->kind == SAP_SET_MUSL_PATH)
+			ok &= add_path(a, sap_facts_str(a->facts, s->value), name, &paths);
+	}
+	for (size_t i = 0; i < a->facts->objects.n; i++) {
+		struct sap_range dirs = a->facts->objects.v[i].loader_dirs;
+
+		for (uint32_t j = 0; j < dirs.n; j++)
+			ok &= add_path(a, sap_facts_str(a->facts, a->facts->ids.v[dirs.at + j]),
+				       name, &paths);
+	}
+	if (!ok)
+		r = sap_err_nomem(err);
+	if (r == 0)
+		r = sap_session_ask(a->session, 0, 0, paths.v, (uint32_t)paths.n, err);
+	if (r == 0)
+		r = asked_renew(a, err);
+	for (size_t i = 0; r == 0 && i < paths.n; i++)
+		*found |= sap_tree_lookup(a->tree, sap_facts_str(a->facts, paths.v[i]), NULL) ==
+			  SAP_TREE_OBJECT;
+	sap_vec_clear(&paths);
+	return r;
+}
+
+static int find_out(struct asked *a, const char *name, bool *found, struct sap_err *err)
+{
+	*found = is_known(a, name);
+	if (*found || !a->session || strchr(name, '/') || !*name)
+		return 0;
+	return look_in_folders(a, name, found, err);
+}
+
 /* The shortest name that has `part` in it. */
 static void nearer(struct sap_str name, struct sap_str part, struct sap_str *best)
 {
@@ -163,11 +226,14 @@ int asked_report_why(struct asked *a, const struct links_options *o,
 	struct sap_link_chains *chains = calloc(view->n_programs + 1, sizeof(*chains));
 	uint32_t *libs = calloc(view->n_programs + 1, sizeof(*libs));
 	uint32_t found = 0, missing = 0;
+	bool known = object != SAP_NONE;
 	int r = chains && libs
 			? find_chains(a, o, view, object, chains, libs, &found, &missing, err)
 			: sap_err_nomem(err);
 
-	if (r == 0 && !found && !missing && object == SAP_NONE && !is_known(a, o->library)) {
+	if (r == 0 && !found && !missing && !known)
+		r = find_out(a, o->library, &known, err);
+	if (r == 0 && !found && !missing && !known) {
 		asked_say_unknown(a, o->library);
 		*status = STATUS_FAILURE;
 	} else if (r == 0) {
