@@ -24,6 +24,7 @@ struct text_sink {
 	bool with_relations;
 	bool mute; /* count only */
 	unsigned packages, files, diagnostics, systems;
+	struct sap_buf databases; /* of SAP_SET_DATABASE: lines "key value file" */
 };
 
 static void text_put(struct sap_buf *out, struct sap_str s)
@@ -138,24 +139,40 @@ static int text_diagnostic(struct sap_sink *sink, const struct sap_rec_diagnosti
 	return 0;
 }
 
+static int text_setting(struct sap_sink *sink, const struct sap_rec_setting *rec,
+			struct sap_err *err)
+{
+	struct text_sink *t = (struct text_sink *)sink;
+
+	(void)err;
+	if (rec->kind == SAP_SET_DATABASE)
+		sap_buf_printf(&t->databases, "%.*s %.*s %.*s\n", SAP_FMT(rec->key),
+			       SAP_FMT(rec->value), SAP_FMT(rec->file));
+	return 0;
+}
+
 static void text_sink_init(struct text_sink *t)
 {
 	*t = (struct text_sink){ .sink = { .os = text_os,
 					   .package = text_package,
 					   .file = text_file,
+					   .setting = text_setting,
 					   .diagnostic = text_diagnostic } };
+	sap_buf_init(&t->databases, 1u << 20);
 	sap_buf_init(&t->out, 1u << 30);
 }
 
 static inline void text_sink_reset(struct text_sink *t)
 {
 	sap_buf_reset(&t->out);
+	sap_buf_reset(&t->databases);
 	t->packages = t->files = t->diagnostics = t->systems = 0;
 }
 
 static inline void text_sink_clear(struct text_sink *t)
 {
 	sap_buf_clear(&t->out);
+	sap_buf_clear(&t->databases);
 }
 
 #endif

@@ -110,6 +110,69 @@ static inline bool tree_said(const struct tree *tree, const char *text)
 	return memmem(all.p, all.n, text, strlen(text)) != NULL;
 }
 
+/* The settings of databases of the last answer, as lines "key value file". */
+#define TREE_DATABASES(tree, want) CHECK_STR(sap_buf_str(&(tree)->sink.databases), (want))
+
+/* One of the ways to put something else in the place of a file. */
+enum tree_thing { TREE_FIFO, TREE_SOCKET, TREE_DIR, TREE_DANGLING, TREE_LOOP, TREE_THINGS };
+
+static inline void tree_make(const struct tree *tree, const char *path, enum tree_thing thing)
+{
+	const char *full = tree_path(tree, path);
+
+	switch (thing) {
+	case TREE_FIFO:
+		CHECK_INT(mkfifo(full, 0644), 0);
+		break;
+	case TREE_SOCKET:
+		CHECK_INT(mknod(full, S_IFSOCK | 0644, 0), 0);
+		break;
+	case TREE_DIR:
+		CHECK_INT(mkdir(full, 0755), 0);
+		break;
+	case TREE_DANGLING:
+		CHECK_INT(symlink("/nowhere", full), 0);
+		break;
+	default:
+		CHECK_INT(symlink(strrchr(full, '/') + 1, full), 0);
+		break;
+	}
+}
+
+/* With anything else in its place, a database is there, cannot be read, and is said once. */
+static inline void check_things(const char *path, tree_reader *reader, const char *want)
+{
+	for (int thing = 0; thing < TREE_THINGS; thing++) {
+		struct tree tree;
+
+		tree_init(&tree);
+		tree_make(&tree, path, (enum tree_thing)thing);
+		tree_read(&tree, reader);
+		TREE_DATABASES(&tree, want);
+		CHECK_INT(tree.sink.diagnostics, 1);
+		tree_clear(&tree);
+	}
+}
+
+/* A reader, run by somebody who may not look into the folder of that path (mode 0). */
+static inline bool tree_read_denied(struct tree *tree, const char *path, tree_reader *reader)
+{
+	bool root = geteuid() == 0;
+	char full[4096];
+
+	snprintf(full, sizeof(full), "%s", tree_path(tree, path));
+	CHECK_INT(chmod(tree->root, 0755), 0);
+	CHECK_INT(chmod(full, 0), 0);
+	if (root && seteuid(65534) < 0) {
+		check_skip("denied", "no other user can be had");
+		return false;
+	}
+	tree_read(tree, reader);
+	CHECK(!root || seteuid(0) == 0);
+	CHECK_INT(chmod(full, 0755), 0);
+	return true;
+}
+
 typedef int damage_parser(struct sap_catalog *catalog, struct sap_span text, struct sap_err *err);
 
 /* Every beginning of the text and every bit flipped, each in memory of exactly its size: the

@@ -92,5 +92,7 @@
 #define SAP_UNIT_DROPIN_FILES_MAX 256u     /* drop-ins of one unit */
 #define SAP_UNIT_PROGRAMS_MAX 256u         /* programs of one directive of one unit */
 #define SAP_INITSCRIPT_PROGRAMS_MAX 64u    /* guesses of one script */
+#define SAP_SHEBANG_MAX 256u               /* bytes of a "#!" line, as in the kernel */
+#define SAP_SHEBANG_LEVELS_MAX 5u          /* interpreters that are scripts, likewise */
 
 #endif

@@ -26,6 +26,7 @@ struct parse {
 	struct sap_buf path;
 	struct sap_strmap world;
 	bool has_world;
+	bool cut; /* the database ends within its last record, which is said */
 };
 
 /* One record: its lines up to the first folder, and from there. */
@@ -145,7 +146,7 @@ static int next_record(struct parse *parse, struct sap_str *rest, struct record 
 			continue;
 		}
 		if (line.n < 2 || line.p[1] != ':') {
-			if (!record->faulty)
+			if (!record->faulty && !(parse->cut && rest->n == 0))
 				r = sap_notes_add(&parse->notes, offset_of(parse, line), "format",
 						  err, "a line that is not of the form X:value");
 			record->faulty = true;
@@ -177,12 +178,14 @@ static int add_words(struct parse *parse, enum sap_relation_kind kind, struct sa
 }
 
 /* 1: given, and its files are to follow; 0: left out. */
-static int put_package(struct parse *parse, struct record *record, struct sap_err *err)
+static int put_package(struct parse *parse, struct record *record, bool last, struct sap_err *err)
 {
 	struct sap_rec_package *package = &record->package;
 	int r;
 
 	if (package->name.n == 0 || package->version.n == 0) {
+		if (parse->cut && last)
+			return 0;
 		/* A record without any field has had its line reported. */
 		if (record->faulty && package->name.n == 0)
 			return 0;
@@ -299,6 +302,22 @@ static int put_files(struct parse *parse, uint32_t id, struct sap_str lines, str
 	return r;
 }
 
+/* apk ends every record, the last one too, with an empty line. */
+static int check_end(struct parse *parse, struct sap_err *err)
+{
+	struct sap_str all = parse->all;
+
+	if (all.n == 0)
+		return sap_notes_add(&parse->notes, 0, "empty", err,
+				     "the file is empty: no package is known from it");
+	if (sap_str_ends(all, SAP_STR("\n\n")) || sap_str_ends(all, SAP_STR("\n\r\n")) ||
+	    sap_str_is(all, "\n"))
+		return 0;
+	parse->cut = true;
+	return sap_notes_add(&parse->notes, all.n, "format", err,
+			     "no empty line ends the last record: the file is cut");
+}
+
 int sap_apk_parse(struct sap_catalog *catalog, struct sap_str path, struct sap_span text,
 		  const struct sap_span *world, struct sap_err *err)
 {
@@ -316,11 +335,13 @@ int sap_apk_parse(struct sap_catalog *catalog, struct sap_str path, struct sap_s
 	sap_buf_init(&parse.path, SAP_PATH_MAX);
 	if (world)
 		r = read_world(&parse, *world, err);
+	if (r == 0)
+		r = check_end(&parse, err);
 	while (r == 0) {
 		r = next_record(&parse, &rest, &record, &more, err);
 		if (r < 0 || !more)
 			break;
-		r = put_package(&parse, &record, err);
+		r = put_package(&parse, &record, rest.n == 0, err);
 		if (r > 0)
 			r = catalog->without_files
 				    ? 0
@@ -334,38 +355,63 @@ int sap_apk_parse(struct sap_catalog *catalog, struct sap_str path, struct sap_s
 
 /* ---- the reader ------------------------------------------------------------------------- */
 
+static int read_text(struct sap_watch *watch, struct sap_str path, struct sap_arena *arena,
+		     struct sap_err *err)
+{
+	struct sap_catalog *catalog = watch->catalog;
+	struct sap_err fault = { 0 };
+	struct sap_str at = path;
+	struct sap_span text, world;
+	int r = sap_input_read(catalog->input, path, SAP_STATUS_FILE_MAX, arena, &text, &fault);
+
+	if (r == SAP_ENOENT) {
+		r = sap_catalog_absent(catalog, path, 2, false, err);
+		if (r > 0)
+			watch->file = path;
+		return r < 0 ? r : 0;
+	}
+	if (r < 0) {
+		r = sap_catalog_blocked(catalog, path, &fault, &at, err);
+		/* Nobody knows what is in a folder above apk's own. */
+		if (at.n >= path.n - strlen("/db/installed"))
+			watch->file = path;
+		return r;
+	}
+	watch->file = path;
+	/* World only tells what was asked for. */
+	watch->aside = true;
+	r = sap_catalog_slurp(catalog, WORLD, SAP_TEXT_FILE_MAX, arena, &world, err);
+	watch->aside = false;
+	if (r < 0)
+		return r;
+	return sap_apk_parse(catalog, path, text, r > 0 ? &world : NULL, err);
+}
+
 static int read_database(struct sap_catalog *catalog, struct sap_str path, struct sap_arena *arena,
 			 struct sap_err *err)
 {
-	struct sap_span text, world;
-	int r = sap_catalog_slurp(catalog, path, SAP_STATUS_FILE_MAX, arena, &text, err);
-	int w;
+	struct sap_watch watch;
+	int r;
 
-	if (r <= 0)
-		return r;
-	w = sap_catalog_slurp(catalog, WORLD, SAP_TEXT_FILE_MAX, arena, &world, err);
-	if (w < 0)
-		return w;
-	return sap_apk_parse(catalog, path, text, w > 0 ? &world : NULL, err);
+	sap_watch_begin(&watch, catalog, SAP_STR("apk"));
+	r = read_text(&watch, path, arena, err);
+	return sap_watch_end(&watch, r, err);
 }
 
 int sap_catalog_apk(struct sap_catalog *catalog, struct sap_err *err)
 {
 	struct sap_str lib = { 0 }, usr = { 0 };
 	struct sap_arena arena;
-	bool has_lib, has_usr;
-	int r = 0;
+	bool again;
+	int r;
 
 	sap_arena_init(&arena, 0);
-	/* One is often a link to the other, or lib is one to usr/lib: read once. A path that
-	 * cannot be resolved for another reason than absence is reported by the reading. */
-	has_lib =
-		sap_input_canonical(catalog->input, LIB_DB, &arena, &lib, NULL, NULL) != SAP_ENOENT;
-	has_usr =
-		sap_input_canonical(catalog->input, USR_DB, &arena, &usr, NULL, NULL) != SAP_ENOENT;
-	if (has_lib)
-		r = read_database(catalog, LIB_DB, &arena, err);
-	if (r == 0 && has_usr && !(has_lib && lib.n && sap_str_eq(lib, usr)))
+	/* One is often a link to the other, or lib is one to usr/lib: read once. */
+	again = sap_input_canonical(catalog->input, LIB_DB, &arena, &lib, NULL, NULL) == 0 &&
+		sap_input_canonical(catalog->input, USR_DB, &arena, &usr, NULL, NULL) == 0 &&
+		sap_str_eq(lib, usr);
+	r = read_database(catalog, LIB_DB, &arena, err);
+	if (r == 0 && !again)
 		r = read_database(catalog, USR_DB, &arena, err);
 	sap_arena_clear(&arena);
 	return r;

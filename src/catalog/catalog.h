@@ -6,7 +6,8 @@
  * SQLite file opened in place. A database that is there but cannot be read is a diagnostic;
  * what can be read of a damaged one is given, and the diagnostic says what is missing.
  *
- * For each package: its record, then the records of its files.
+ * For each package: its record, then the records of its files. After each database that is
+ * there: a setting SAP_SET_DATABASE (not for a sink that has no such member).
  */
 #ifndef SAP_CATALOG_CATALOG_H
 #define SAP_CATALOG_CATALOG_H
@@ -22,6 +23,9 @@ struct sap_catalog {
 	uint32_t next_id;   /* of the next package; set it to 1 */
 	bool without_files; /* names and versions only */
 	uint64_t n_files;   /* given so far, against SAP_FILES_MAX; set it to 0 */
+	/* Folders that cannot be looked into, each said once; set n_blocked to 0. */
+	struct sap_str blocked[8];
+	unsigned n_blocked;
 };
 
 /* The identity of the system (os-release(5): etc/os-release, else usr/lib/os-release, else

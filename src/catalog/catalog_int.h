@@ -42,14 +42,47 @@ int sap_catalog_put_file(struct sap_catalog *catalog, const struct sap_rec_file 
 int sap_catalog_slurp(struct sap_catalog *catalog, struct sap_str path, uint64_t max,
 		      struct sap_arena *arena, struct sap_span *out, struct sap_err *err);
 
-/* The names in a folder, with the same results. */
-int sap_catalog_names(struct sap_catalog *catalog, struct sap_str path, struct sap_arena *arena,
-		      struct sap_input_entry **out, uint32_t *n, struct sap_err *err);
-
 /* What a failed read means: 0 after a diagnostic (none for SAP_ENOENT), or the code of a
  * failure that ends everything (memory, the sink). */
 int sap_catalog_fault(struct sap_catalog *catalog, struct sap_str path, const struct sap_err *fault,
 		      struct sap_err *err);
+
+/* ---- how much of a database could be read ------------------------------------------------ */
+
+/* Stands in for the catalog's sink from begin to end. Every diagnostic in between, but those
+ * said `aside`, means that something of the database is missing. */
+struct sap_watch {
+	struct sap_sink sink;
+	struct sap_sink *inner;
+	struct sap_catalog *catalog;
+	struct sap_str type; /* purl type */
+	struct sap_str file; /* the database, set by the reader; n is 0: there is none */
+	uint32_t packages;
+	uint32_t faults;
+	bool aside; /* what is said now is not about packages and their files */
+};
+
+void sap_watch_begin(struct sap_watch *watch, struct sap_catalog *catalog, struct sap_str type);
+
+/* Gives the catalog its sink back. Without a failure (r, which is passed on), gives the setting
+ * of a database that is there. */
+int sap_watch_end(struct sap_watch *watch, int r, struct sap_err *err);
+
+/* A path that cannot be read, other than for its absence: says so, of the folder that blocks
+ * the way where there is one. *at: what was blamed, a beginning of the path. As
+ * sap_catalog_fault. */
+int sap_catalog_blame(struct sap_catalog *catalog, struct sap_str path, const struct sap_err *fault,
+		      struct sap_str *at, struct sap_err *err);
+
+/* The same, and a folder is said only once: the path must live as long as the catalog. */
+int sap_catalog_blocked(struct sap_catalog *catalog, struct sap_str path,
+			const struct sap_err *fault, struct sap_str *at, struct sap_err *err);
+
+/* After SAP_ENOENT for a path (folder: for a folder): 1 where something is there all the same,
+ * and is said: a symbolic link that leads nowhere, or no folder where there should be one, at
+ * the path or one of `depth` folders above it. 0: it is just absent. */
+int sap_catalog_absent(struct sap_catalog *catalog, struct sap_str path, unsigned depth,
+		       bool folder, struct sap_err *err);
 
 /* One folder from which hundreds of files are read: resolved once, then each file costs
  * fstatat, openat, read and close. A file that is a symbolic link goes by sap_input_file_open. */

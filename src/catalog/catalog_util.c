@@ -75,16 +75,6 @@ int sap_catalog_slurp(struct sap_catalog *catalog, struct sap_str path, uint64_t
 	return sap_catalog_fault(catalog, path, &fault, err);
 }
 
-int sap_catalog_names(struct sap_catalog *catalog, struct sap_str path, struct sap_arena *arena,
-		      struct sap_input_entry **out, uint32_t *n, struct sap_err *err)
-{
-	struct sap_err fault = { 0 };
-
-	if (sap_input_list(catalog->input, path, arena, out, n, &fault) == 0)
-		return 1;
-	return sap_catalog_fault(catalog, path, &fault, err);
-}
-
 int sap_relations_add(struct sap_relations *list, enum sap_relation_kind kind, struct sap_str text,
 		      struct sap_err *err)
 {

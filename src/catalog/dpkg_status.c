@@ -249,11 +249,17 @@ int sap_dpkg_db_add(struct sap_dpkg_db *db, struct sap_str path, struct sap_span
 	struct sap_notes notes = { .sink = db->catalog->sink, .path = path };
 	struct sap_dpkg_package package = { .path = path, .place = place };
 	const struct sap_dpkg_stanza *s = &package.stanza;
+	bool cut = place == SAP_DPKG_IN_STATUS && text.n && text.p[text.n - 1] != '\n';
 	uint64_t pos = 0;
 	int r = 0;
 
+	if (cut)
+		r = sap_notes_add(&notes, text.n, "format", err,
+				  "the last line does not end: the file may be cut");
 	while (r == 0 && sap_dpkg_stanza_next(text, &pos, &package.stanza)) {
-		if (s->fault)
+		/* What is left of the cut line has been said. */
+		if (s->fault &&
+		    (!cut || memchr(text.p + s->fault_offset, '\n', text.n - s->fault_offset)))
 			r = sap_notes_add(&notes, s->fault_offset, s->fault_code, err, "%s",
 					  s->fault);
 		if (r < 0)

@@ -384,9 +384,10 @@ static bool path_of(struct sap_arena *arena, struct sap_str folder, struct sap_s
 
 /* One file of a package. Whatever is wrong with it is said, and the package is given. */
 static int read_part(struct sap_catalog *catalog, struct sap_str path, struct sap_arena *arena,
-		     const char *what, struct sap_span *out, struct sap_err *err)
+		     const char *what, struct sap_span *out, bool *blocked, struct sap_err *err)
 {
 	struct sap_err fault = { 0 };
+	struct sap_str at = path;
 	int r = sap_input_read(catalog->input, path, SAP_STATUS_FILE_MAX, arena, out, &fault);
 
 	if (r == 0)
@@ -395,38 +396,64 @@ static int read_part(struct sap_catalog *catalog, struct sap_str path, struct sa
 	if (r == SAP_ENOENT)
 		return sap_sink_note(catalog->sink, path, 0, "missing", err, "a package without %s",
 				     what);
-	return sap_catalog_fault(catalog, path, &fault, err);
+	/* One fault of the package's folder goes for both of its files. */
+	r = sap_catalog_blame(catalog, path, &fault, &at, err);
+	*blocked = at.n < path.n;
+	return r;
 }
 
 static int read_package(struct sap_catalog *catalog, struct sap_str folder, struct sap_arena *arena,
 			struct sap_err *err)
 {
 	struct sap_pacman_info info = { .folder = folder };
+	bool blocked = false;
 	int r;
 
 	if (!path_of(arena, folder, SAP_STR("desc"), &info.desc_path) ||
 	    !path_of(arena, folder, SAP_STR("files"), &info.files_path))
 		return sap_err_nomem(err);
 	r = read_part(catalog, info.desc_path, arena,
-		      "a description: the name of its folder is used", &info.desc, err);
-	if (r == 0 && !catalog->without_files)
+		      "a description: the name of its folder is used", &info.desc, &blocked, err);
+	if (r == 0 && !blocked && !catalog->without_files)
 		r = read_part(catalog, info.files_path, arena, "a list of its files", &info.files,
-			      err);
+			      &blocked, err);
 	return r < 0 ? r : sap_pacman_parse(catalog, &info, err);
+}
+
+static int list_packages(struct sap_watch *watch, struct sap_arena *names,
+			 struct sap_input_entry **entries, uint32_t *n, struct sap_err *err)
+{
+	struct sap_catalog *catalog = watch->catalog;
+	struct sap_err fault = { 0 };
+	struct sap_str at = LOCAL;
+	int r = sap_input_list(catalog->input, LOCAL, names, entries, n, &fault);
+
+	if (r == SAP_ENOENT) {
+		r = sap_catalog_absent(catalog, LOCAL, 1, true, err);
+		if (r > 0)
+			watch->file = LOCAL;
+		return r < 0 ? r : 0;
+	}
+	if (r < 0)
+		r = sap_catalog_blocked(catalog, LOCAL, &fault, &at, err);
+	/* Nobody knows what is in a folder above pacman's own. */
+	if (at.n >= sap_path_dir(LOCAL).n)
+		watch->file = LOCAL;
+	return r;
 }
 
 int sap_catalog_pacman(struct sap_catalog *catalog, struct sap_err *err)
 {
 	struct sap_arena names, arena;
 	struct sap_input_entry *entries;
+	struct sap_watch watch;
 	uint32_t n = 0;
 	int r;
 
 	sap_arena_init(&names, 0);
 	sap_arena_init(&arena, 0);
-	r = sap_catalog_names(catalog, LOCAL, &names, &entries, &n, err);
-	if (r > 0)
-		r = 0;
+	sap_watch_begin(&watch, catalog, SAP_STR("alpm"));
+	r = list_packages(&watch, &names, &entries, &n, err);
 	for (uint32_t i = 0; i < n && r == 0; i++) {
 		/* ALPM_DB_VERSION is the only file beside the folders. */
 		if (entries[i].type != DT_DIR && entries[i].type != DT_LNK)
@@ -434,6 +461,7 @@ int sap_catalog_pacman(struct sap_catalog *catalog, struct sap_err *err)
 		sap_arena_reset(&arena);
 		r = read_package(catalog, entries[i].name, &arena, err);
 	}
+	r = sap_watch_end(&watch, r, err);
 	sap_arena_clear(&names);
 	sap_arena_clear(&arena);
 	return r;

@@ -214,6 +214,7 @@ static int report_programs(struct asked *a, const struct links_options *o, const
 		.n_programs = p->n,
 		.cpu_level = a->cpu.level,
 		.cpu_of_host = a->cpu.of_host,
+		.owners_known = o->mode != MODE_COUNT || o->common.format == SAP_FORMAT_JSON,
 	};
 	struct output output;
 	int status = cli_output_open(&output, &o->common), answer = STATUS_OK, r = 0;

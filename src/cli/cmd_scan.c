@@ -122,7 +122,9 @@ static int scan(const struct options *o, struct sap_facts **facts, struct sap_tr
 	*tree = sap_tree_new(*facts);
 	if (!*tree)
 		return sap_err_nomem(err);
-	r = sap_tree_own(*tree, *facts, err);
+	r = sap_tree_note_loops(*tree, *facts, err);
+	if (r == 0)
+		r = sap_tree_own(*tree, *facts, err);
 	return r < 0 ? r : report(o, *facts, *tree, err);
 }
 

@@ -179,6 +179,8 @@ static int look_up_all(struct asked *a, const struct sap_links_program *programs
 /* Why a file is no object: what was noted when it was read, or what else it may be. */
 static const char *why_other(const struct asked *a, uint32_t path)
 {
+	const char *why;
+
 	for (size_t i = 0; i < a->facts->lookups.n; i++) {
 		if (a->facts->lookups.v[i].path == path) {
 			path = a->facts->lookups.v[i].canonical;
@@ -189,7 +191,8 @@ static const char *why_other(const struct asked *a, uint32_t path)
 		if (a->facts->diagnostics.v[i].path == path)
 			return sap_facts_str(a->facts, a->facts->diagnostics.v[i].message).p;
 	}
-	return "no ELF object: a script, or data";
+	why = sap_tree_why(a->tree, sap_facts_str(a->facts, path));
+	return why && strcmp(why, "not ELF") != 0 ? why : "no ELF object: a script, or data";
 }
 
 /* With the whole target at hand a bare name may be the only program of that name. */
@@ -233,6 +236,7 @@ static int find_one(struct asked *a, struct sap_links_program *p, struct sap_err
 			p->problem = NULL;
 			return 0;
 		case SAP_TREE_OTHER:
+		case SAP_TREE_UNREADABLE:
 			p->problem = why_other(a, ids[i]);
 			p->object = SAP_NONE;
 			break;

@@ -316,6 +316,7 @@ static int fill_row(struct census_target *t, struct sap_census_row *row, struct 
 		row->program = sap_facts_str(facts, o->path);
 		row->libraries = t->closure.n_strict;
 		row->direct = t->closure.n_direct;
+		row->incomplete = !t->closure.complete;
 		for (size_t i = 0; i < t->closure.missing.n; i++)
 			row->missing += !t->closure.edges.v[t->closure.missing.v[i].edge].optional;
 		row->code_bytes = o->code_bytes;
@@ -425,6 +426,7 @@ static int report_unneeded(const struct unneeded *u, const struct links_options 
 			.n_programs = u->n,
 			.cpu_level = u->asked.cpu.level,
 			.cpu_of_host = u->asked.cpu.of_host,
+			.owners_known = true,
 		},
 		.lists = u->lists,
 		.n_looked_at = u->n_looked_at,

@@ -15,7 +15,8 @@
  *   report/   report.c       one call a view, text or JSON behind it
  *             tty.c json.c   the two writers
  *             scan_*.c       the view of a scan; scan_tables.c its tables, object_json.c objects
- *             links_*.c      trees; answers_*.c chains, unneeded, census; reverse_tty.c
+ *             links_*.c      trees; tree_tty.c how they are drawn; gaps.c what could not be read
+ *             answers_*.c    chains, unneeded, census; census_tty.c; reverse.c reverse_tty.c
  *   link/     link.c         the loader simulated: memory of one target's searches
  *             closure.c      load order; search.c rpath.c cache.c env.c abi.c where to look
  *             versions.c     symbol versions; beyond.c PAM, NSS, dlopen

@@ -148,6 +148,8 @@ void sap_chase_leave(struct sap_chase *chase);
 struct sap_folder {
 	struct sap_str canonical; /* absent: there is no such folder */
 	int fd;                   /* -1: not open */
+	int why;                  /* errno: why it is not open, or has no canonical path */
+	bool noted;               /* a diagnostic says so */
 };
 
 /* Many paths share a few folders: each is resolved once, and opened if that is wanted. One
@@ -163,14 +165,21 @@ struct sap_folders {
 void sap_folders_init(struct sap_folders *folders, struct sap_input *input, bool open);
 void sap_folders_clear(struct sap_folders *folders);
 /* Valid until the next get. NULL: out of memory. */
-const struct sap_folder *sap_folders_get(struct sap_folders *folders, struct sap_str dir);
+struct sap_folder *sap_folders_get(struct sap_folders *folders, struct sap_str dir);
 
 enum sap_tried {
-	SAP_TRIED_OBJECT,  /* a record of it (or a diagnostic about it) has been given */
-	SAP_TRIED_OTHER,   /* a file, but not ELF */
-	SAP_TRIED_GONE,    /* not there any more */
-	SAP_TRIED_NO_FILE, /* a folder, socket, device ... */
+	SAP_TRIED_OBJECT,     /* a record of it (or a diagnostic about it) has been given */
+	SAP_TRIED_OTHER,      /* a file, but not ELF */
+	SAP_TRIED_EMPTY,      /* a file without a byte */
+	SAP_TRIED_GONE,       /* not there any more */
+	SAP_TRIED_NO_FILE,    /* a folder, socket, device ... */
+	SAP_TRIED_UNREADABLE, /* an `other` record and a diagnostic of it have been given */
+	SAP_TRIED_DAMAGED,    /* the same */
 };
+
+/* Gives an `other` record. */
+int sap_other_give(struct sap_worker_thread *thread, struct sap_str path, uint64_t size,
+		   enum sap_other_reason reason, struct sap_err *err);
 
 /* Opens name in the folder dirfd (whose canonical path is dir), and where it is ELF gives its
  * record. st: what fstatat has just said of the name, or NULL. Diagnostics for what cannot be

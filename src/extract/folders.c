@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
 #include "base/fd.h"
 #include "extract/extract_int.h"
 
@@ -21,6 +23,13 @@ static void forget(struct sap_folders *folders)
 	sap_arena_reset(&folders->arena);
 }
 
+static int why_not(const struct sap_err *fault)
+{
+	if (fault->code == SAP_ENOENT)
+		return ENOENT;
+	return fault->sys_errno ? fault->sys_errno : EIO;
+}
+
 void sap_folders_clear(struct sap_folders *folders)
 {
 	forget(folders);
@@ -28,11 +37,11 @@ void sap_folders_clear(struct sap_folders *folders)
 	sap_arena_clear(&folders->arena);
 }
 
-const struct sap_folder *sap_folders_get(struct sap_folders *folders, struct sap_str dir)
+struct sap_folder *sap_folders_get(struct sap_folders *folders, struct sap_str dir)
 {
 	const size_t max = folders->open ? OPEN_MAX : CLOSED_MAX;
 	struct sap_folder *folder;
-	struct sap_err fault;
+	struct sap_err fault = { 0 };
 	uint32_t id;
 
 	if (folders->list.n >= max)
@@ -52,9 +61,13 @@ const struct sap_folder *sap_folders_get(struct sap_folders *folders, struct sap
 		return NULL;
 	folder->fd = -1;
 	if (sap_input_canonical(folders->input, sap_pool_str(folders->names, id), &folders->arena,
-				&folder->canonical, NULL, &fault) < 0)
+				&folder->canonical, NULL, &fault) < 0) {
+		folder->canonical = SAP_STR("");
+		folder->why = why_not(&fault);
 		return folder;
-	if (folders->open)
-		sap_input_dir_open(folders->input, folder->canonical, &folder->fd, &fault);
+	}
+	if (folders->open &&
+	    sap_input_dir_open(folders->input, folder->canonical, &folder->fd, &fault) < 0)
+		folder->why = why_not(&fault);
 	return folder;
 }

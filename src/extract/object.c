@@ -82,8 +82,32 @@ static int give(struct sap_worker_thread *thread, const struct sap_elf *elf, uns
 	return r;
 }
 
+int sap_other_give(struct sap_worker_thread *thread, struct sap_str path, uint64_t size,
+		   enum sap_other_reason reason, struct sap_err *err)
+{
+	const struct sap_rec_other rec = { path, size, reason };
+
+	return thread->encoder.sink.other(&thread->encoder.sink, &rec, err);
+}
+
+/* A file of which there will be no object: what is wrong with it, and the record. */
+static int refuse(struct sap_worker_thread *thread, struct sap_str path, uint64_t size,
+		  const struct sap_err *fault, enum sap_tried *tried, struct sap_err *err)
+{
+	bool damaged = fault->code == SAP_EFORMAT || fault->code == SAP_ELIMIT ||
+		       fault->code == SAP_EUNSUPPORTED;
+	int r = sap_sink_fault(&thread->encoder.sink, path, fault, err);
+
+	*tried = damaged ? SAP_TRIED_DAMAGED : SAP_TRIED_UNREADABLE;
+	if (r < 0)
+		return r;
+	return sap_other_give(thread, path, size,
+			      damaged ? SAP_OTHER_DAMAGED : SAP_OTHER_UNREADABLE, err);
+}
+
 static int parse(struct sap_worker_thread *thread, const struct sap_input_file *file,
-		 struct sap_str path, struct sap_span head, unsigned want, struct sap_err *err)
+		 struct sap_str path, struct sap_span head, unsigned want, enum sap_tried *tried,
+		 struct sap_err *err)
 {
 	const struct sap_reader reader = sap_input_file_reader(file);
 	struct sap_err fault = { 0 };
@@ -99,7 +123,7 @@ static int parse(struct sap_worker_thread *thread, const struct sap_input_file *
 		return r;
 	}
 	if (r < 0)
-		return sap_sink_fault(&thread->encoder.sink, path, &fault, err);
+		return refuse(thread, path, file->size, &fault, tried, err);
 	elf.rec.path = path;
 	elf.rec.size = file->size;
 	elf.rec.mode = file->mode;
@@ -124,15 +148,22 @@ static int open_failed(struct sap_worker_thread *thread, struct sap_str path,
 		*tried = SAP_TRIED_NO_FILE;
 		return 0;
 	}
-	*tried = SAP_TRIED_OTHER;
 	thread->stats.unreadable++;
-	return sap_sink_fault(&thread->encoder.sink, path, fault, err);
+	if (fault->sys_errno) {
+		/* In the words of src/input, which a reader of this file may have used too: one
+		 * remark instead of two. */
+		struct sap_err again = { 0 };
+
+		sap_err_sys(&again, fault->sys_errno, "cannot open %.*s", SAP_FMT(path));
+		return refuse(thread, path, 0, &again, tried, err);
+	}
+	return refuse(thread, path, 0, fault, tried, err);
 }
 
 /* A file that says it is ELF. Takes fd over. */
 static int take_object(struct sap_worker_thread *thread, int *fd, const struct stat *st,
 		       struct sap_str path, struct sap_span head, unsigned want,
-		       struct sap_err *err)
+		       enum sap_tried *tried, struct sap_err *err)
 {
 	struct sap_input_file file;
 	struct sap_err fault = { 0 };
@@ -145,11 +176,11 @@ static int take_object(struct sap_worker_thread *thread, int *fd, const struct s
 
 	if (r < 0) {
 		thread->stats.unreadable++;
-		return sap_sink_fault(&thread->encoder.sink, path, &fault, err);
+		return refuse(thread, path, 0, &fault, tried, err);
 	}
 	sap_steal_fd(fd);
 	atomic_store(&thread->slot->reading, 1);
-	r = parse(thread, &file, path, head, want, err);
+	r = parse(thread, &file, path, head, want, tried, err);
 	/* After a failure (out of memory) it stays set: the parent goes on without this file. */
 	if (r == 0)
 		atomic_store(&thread->slot->reading, 0);
@@ -169,13 +200,15 @@ int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str d
 	uint64_t n = 0;
 	int r = sap_input_name_open(dirfd, name, &fd, &fault);
 
-	*tried = SAP_TRIED_OTHER;
+	*tried = SAP_TRIED_UNREADABLE;
 	if (r == 0) {
 		reader = sap_reader_fd(fd, HEAD_BYTES);
 		r = reader.read_at(&reader, 0, head, sizeof(head), &n, &fault);
 	}
-	if (r == 0 && !sap_elf_magic(sap_span_of(head, n)))
+	if (r == 0 && !sap_elf_magic(sap_span_of(head, n))) {
+		*tried = n ? SAP_TRIED_OTHER : SAP_TRIED_EMPTY;
 		return 0;
+	}
 	sap_arena_reset(&thread->arena);
 	if (r == SAP_ENOMEM || !join(&thread->arena, dir, name, &path))
 		return sap_err_nomem(err);
@@ -184,8 +217,10 @@ int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str d
 	*tried = SAP_TRIED_OBJECT;
 	thread->stats.objects++;
 	atomic_fetch_add_explicit(&thread->worker->progress->objects, 1, memory_order_relaxed);
-	if (sap_worker_skips(thread->worker, dir, name))
-		return 0;
+	if (sap_worker_skips(thread->worker, dir, name)) {
+		*tried = SAP_TRIED_UNREADABLE;
+		return sap_other_give(thread, path, 0, SAP_OTHER_UNREADABLE, err);
+	}
 	sap_slot_text(thread->slot->name, sizeof(thread->slot->name), sap_str_of(name));
-	return take_object(thread, &fd, st, path, sap_span_of(head, n), want, err);
+	return take_object(thread, &fd, st, path, sap_span_of(head, n), want, tried, err);
 }

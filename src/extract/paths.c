@@ -6,6 +6,7 @@
  * name is, is looked at before it is opened: a target may name a device as a library.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +39,46 @@ static int answer(struct asking *a, struct sap_str path, struct sap_str canonica
 	return sink->lookup(sink, &rec, err);
 }
 
-/* A name that is a link, or whose folder needs more than a look: the slow way. *to is the
- * canonical path, in scratch memory; type what is there. False: nothing. */
-static bool resolve(struct asking *a, struct sap_str path, struct sap_str *to, uint8_t *type)
+/* An `other` record and the answer that goes with it. */
+static int answer_other(struct asking *a, struct sap_str path, struct sap_str canonical,
+			uint64_t size, enum sap_other_reason reason, struct sap_err *err)
 {
-	struct sap_err fault;
+	bool unread = reason == SAP_OTHER_UNREADABLE || reason == SAP_OTHER_LOOP;
+	int r = sap_other_give(a->thread, canonical, size, reason, err);
 
-	return sap_input_canonical(a->worker->input, path, &a->scratch, to, type, &fault) == 0;
+	if (r < 0)
+		return r;
+	return answer(a, path, canonical, unread ? SAP_LOOKUP_UNREADABLE : SAP_LOOKUP_OTHER, err);
+}
+
+static bool is_absence(int why)
+{
+	return why == ENOENT || why == ENOTDIR || why == ENAMETOOLONG;
+}
+
+/* What the system call with that errno was asked for is not there, or nobody can tell. at: what
+ * the diagnostic is about, unless there is one. */
+static int answer_failed(struct asking *a, struct sap_str path, int why, struct sap_str at,
+			 bool *noted, struct sap_err *err)
+{
+	struct sap_err fault = { 0 };
+	int r = 0;
+
+	if (is_absence(why))
+		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	if (why == ENOMEM)
+		return sap_err_nomem(err);
+	if (!noted || !*noted) {
+		sap_err_sys(&fault, why, "cannot be looked at");
+		r = sap_sink_fault(&a->thread->encoder.sink, at, &fault, err);
+	}
+	if (noted)
+		*noted = true;
+	if (r < 0)
+		return r;
+	a->thread->stats.unreadable++;
+	return answer_other(a, path, path, 0, why == ELOOP ? SAP_OTHER_LOOP : SAP_OTHER_UNREADABLE,
+			    err);
 }
 
 /* Whether this path is new; many names lead to one file, and it is given once. */
@@ -92,30 +126,46 @@ static int try_file(struct asking *a, struct sap_str path, const struct sap_fold
 		return answer(a, path, canonical, SAP_LOOKUP_OBJECT, err);
 	case SAP_TRIED_GONE:
 		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
-	default:
+	case SAP_TRIED_UNREADABLE:
+		return answer(a, path, canonical, SAP_LOOKUP_UNREADABLE, err);
+	case SAP_TRIED_DAMAGED:
 		return answer(a, path, canonical, SAP_LOOKUP_OTHER, err);
+	case SAP_TRIED_EMPTY:
+		return answer_other(a, path, canonical, 0, SAP_OTHER_EMPTY, err);
+	case SAP_TRIED_NO_FILE:
+		return answer_other(a, path, canonical, 0, SAP_OTHER_NO_FILE, err);
+	default:
+		return answer_other(a, path, canonical, st ? (uint64_t)st->st_size : 0,
+				    SAP_OTHER_NOT_ELF, err);
 	}
 }
 
+/* A name that is a link, or whose folder needs more than a look: the slow way. */
 static int ask_resolved(struct asking *a, struct sap_str path, struct sap_err *err)
 {
-	const struct sap_folder *folder;
+	struct sap_err fault = { 0 };
+	struct sap_folder *folder;
 	struct sap_str to;
 	uint8_t type;
 	char *name;
+	int r = sap_input_canonical(a->worker->input, path, &a->scratch, &to, &type, &fault);
 
-	if (!resolve(a, path, &to, &type))
+	if (r == SAP_ENOENT)
 		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
-	if (type == DT_DIR)
-		return answer(a, path, to, SAP_LOOKUP_DIR, err);
-	if (type != DT_REG)
-		return answer(a, path, to, SAP_LOOKUP_OTHER, err);
+	if (r < 0)
+		return answer_failed(a, path, fault.sys_errno ? fault.sys_errno : EIO, path, NULL,
+				     err);
+	if (type != DT_REG && type != DT_DIR)
+		return answer_other(a, path, to, 0, SAP_OTHER_NO_FILE, err);
 	name = sap_arena_cstr(&a->scratch, sap_path_base(to));
-	folder = name ? sap_folders_get(&a->folders, sap_path_dir(to)) : NULL;
+	folder = name ? sap_folders_get(&a->folders, type == DT_DIR ? to : sap_path_dir(to)) : NULL;
 	if (!folder)
 		return sap_err_nomem(err);
 	if (folder->fd < 0)
-		return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+		return answer_failed(a, path, folder->why, type == DT_DIR ? to : sap_path_dir(to),
+				     &folder->noted, err);
+	if (type == DT_DIR)
+		return answer(a, path, to, SAP_LOOKUP_DIR, err);
 	return try_file(a, path, folder, name, NULL, err);
 }
 
@@ -152,13 +202,13 @@ static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
 	sap_arena_reset(&a->scratch);
 	for (unsigned links = 0; links <= SAP_SYMLINKS_MAX; links++) {
 		struct sap_str base = sap_path_base(at);
-		const struct sap_folder *folder;
+		struct sap_folder *folder;
 		char name[256];
 		struct stat st;
 
 		if (at.n == 0 || at.p[0] != '/' || at.n >= SAP_PATH_MAX || base.n >= sizeof(name) ||
 		    memchr(at.p, '\0', at.n))
-			break;
+			return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
 		if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
 			return ask_resolved(a, path, err);
 		folder = sap_folders_get(&a->folders, sap_path_dir(at));
@@ -166,14 +216,17 @@ static int ask(struct asking *a, struct sap_str path, struct sap_err *err)
 			return sap_err_nomem(err);
 		memcpy(name, base.p, base.n);
 		name[base.n] = '\0';
-		if (folder->fd < 0 || fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			break;
+		if (folder->fd < 0)
+			return answer_failed(a, path, folder->why, sap_path_dir(at), &folder->noted,
+					     err);
+		if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return answer_failed(a, path, errno, sap_path_dir(at), &folder->noted, err);
 		if (S_ISREG(st.st_mode))
 			return try_file(a, path, folder, name, &st, err);
 		if (!S_ISLNK(st.st_mode) || !follow(a, folder, name, &at))
 			return ask_resolved(a, path, err);
 	}
-	return answer(a, path, SAP_STR(""), SAP_LOOKUP_ABSENT, err);
+	return answer_failed(a, path, ELOOP, path, NULL, err);
 }
 
 static int ask_listed(struct asking *a, struct sap_err *err)

@@ -112,15 +112,33 @@ static int note(struct visit *visit, const char *name, const char *code, struct 
 			     message);
 }
 
+static int give_other(struct visit *visit, const char *name, uint64_t size,
+		      enum sap_other_reason reason, struct sap_err *err)
+{
+	char *path sap_cleanup_free = child_path(visit, name);
+
+	if (!path)
+		return sap_err_nomem(err);
+	return sap_other_give(visit->thread, sap_str_of(path), size, reason, err);
+}
+
+/* A note about what cannot be read, and its record. */
+static int note_unread(struct visit *visit, const char *name, enum sap_code code,
+		       struct sap_err *err, const char *message)
+{
+	int r = note(visit, name, sap_code_name(code), err, message);
+
+	visit->thread->stats.unreadable++;
+	return r < 0 ? r : give_other(visit, name, 0, SAP_OTHER_UNREADABLE, err);
+}
+
 static int visit_dir(struct visit *visit, const char *name, struct sap_err *err)
 {
 	char *path;
 
-	if (visit->depth >= SAP_TREE_DEPTH_MAX || visit->path.n + strlen(name) + 2 > SAP_PATH_MAX) {
-		visit->thread->stats.unreadable++;
-		return note(visit, name, sap_code_name(SAP_ELIMIT), err,
-			    "the folder lies too deep; what is in it was not looked at");
-	}
+	if (visit->depth >= SAP_TREE_DEPTH_MAX || visit->path.n + strlen(name) + 2 > SAP_PATH_MAX)
+		return note_unread(visit, name, SAP_ELIMIT, err,
+				   "the folder lies too deep; what is in it was not looked at");
 	path = child_path(visit, name);
 	if (!path || !push(visit->walk, path, visit->dev, visit->depth + 1)) {
 		free(path);
@@ -152,8 +170,7 @@ static int visit_link(struct visit *visit, const char *name, struct sap_err *err
 	if (errno == ENOENT || errno == EINVAL)
 		return note(visit, name, sap_code_name(SAP_ECHANGED), err,
 			    "the link vanished while its folder was read");
-	visit->thread->stats.unreadable++;
-	return note(visit, name, sap_code_name(SAP_EIO), err, "the link cannot be read");
+	return note_unread(visit, name, SAP_EIO, err, "the link cannot be read");
 }
 
 /* Names that a dynamic loader may try although they are no ELF: libc.so as a linker script. */
@@ -171,8 +188,7 @@ static int visit_file(struct visit *visit, const char *name, struct sap_err *err
 					 : 0;
 	const unsigned want =
 		SAP_ELF_USES | SAP_ELF_STRINGS | SAP_ELF_NOTES | SAP_ELF_RELOCS | symbols;
-	char *path sap_cleanup_free = NULL;
-	struct sap_rec_other rec = { 0 };
+	enum sap_other_reason reason;
 	enum sap_tried tried;
 	struct stat st;
 	int r;
@@ -184,15 +200,45 @@ static int visit_file(struct visit *visit, const char *name, struct sap_err *err
 	if (tried == SAP_TRIED_GONE)
 		return note(visit, name, sap_code_name(SAP_ECHANGED), err,
 			    "the file vanished while its folder was read");
-	if (tried != SAP_TRIED_OTHER || !loadable_name(name))
+	if (tried == SAP_TRIED_OTHER)
+		reason = SAP_OTHER_NOT_ELF;
+	else if (tried == SAP_TRIED_EMPTY)
+		reason = SAP_OTHER_EMPTY;
+	else if (tried == SAP_TRIED_NO_FILE)
+		reason = SAP_OTHER_NO_FILE;
+	else
 		return 0;
-	path = child_path(visit, name);
-	if (!path)
-		return sap_err_nomem(err);
-	rec.path = sap_str_of(path);
-	if (fstatat(visit->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		rec.size = (uint64_t)st.st_size;
-	return visit->thread->encoder.sink.other(&visit->thread->encoder.sink, &rec, err);
+	if (!loadable_name(name))
+		return 0;
+	if (fstatat(visit->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		st.st_size = 0;
+	return give_other(visit, name, (uint64_t)st.st_size, reason, err);
+}
+
+/* Where sockets, FIFOs and devices belong. */
+static bool is_their_place(struct sap_str dir)
+{
+	static const struct sap_str places[] = { SAP_STR_INIT("/dev"), SAP_STR_INIT("/run"),
+						 SAP_STR_INIT("/tmp"), SAP_STR_INIT("/var/run") };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		if (sap_str_starts(dir, places[i]) &&
+		    (dir.n == places[i].n || dir.p[places[i].n] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static int visit_special(struct visit *visit, const char *name, struct sap_err *err)
+{
+	int r = 0;
+
+	visit->thread->stats.specials++;
+	if (loadable_name(name))
+		r = give_other(visit, name, 0, SAP_OTHER_NO_FILE, err);
+	if (r == 0 && !is_their_place(visit->path))
+		r = note(visit, name, "special", err, "a socket, FIFO or device: not opened");
+	return r;
 }
 
 static int visit_entry(struct visit *visit, const char *name, unsigned char type,
@@ -210,12 +256,11 @@ static int visit_entry(struct visit *visit, const char *name, unsigned char type
 	case DT_LNK:
 		return visit_link(visit, name, err);
 	case DT_UNKNOWN:
-		visit->thread->stats.unreadable++;
-		return note(visit, name, sap_code_name(SAP_EIO), err,
-			    "what this is cannot be told: the folder may be read but not searched");
+		return note_unread(
+			visit, name, SAP_EIO, err,
+			"what this is cannot be told: the folder may be read but not searched");
 	default:
-		visit->thread->stats.specials++;
-		return 0;
+		return visit_special(visit, name, err);
 	}
 }
 
@@ -248,6 +293,18 @@ static int visit_batch(struct visit *visit, const char *buf, size_t n, struct sa
 	return r;
 }
 
+/* A folder of which nothing, or not all, is known. One that is gone holds nothing. */
+static int unreadable(struct sap_worker_thread *thread, struct sap_str path,
+		      const struct sap_err *fault, struct sap_err *err)
+{
+	int r = sap_sink_fault(&thread->encoder.sink, path, fault, err);
+
+	thread->stats.unreadable++;
+	if (r < 0 || fault->code == SAP_ENOENT)
+		return r;
+	return sap_other_give(thread, path, 0, SAP_OTHER_UNREADABLE, err);
+}
+
 static int read_entries(struct visit *visit, struct sap_err *err)
 {
 	/* readdir costs two more system calls and an allocation for each folder. */
@@ -267,8 +324,7 @@ static int read_entries(struct visit *visit, struct sap_err *err)
 		}
 		sap_err_sys(&fault, errno, "the folder cannot be read to its end");
 		fault.code = SAP_EIO;
-		visit->thread->stats.unreadable++;
-		return sap_sink_fault(&visit->thread->encoder.sink, visit->path, &fault, err);
+		return unreadable(visit->thread, visit->path, &fault, err);
 	}
 	return r;
 }
@@ -282,13 +338,6 @@ static bool is_pseudo(const struct visit *visit, dev_t parent_dev)
 	    visit->dev == parent_dev)
 		return false;
 	return fstatfs(visit->fd, &fs) == 0 && sap_input_is_pseudo(fs.f_type);
-}
-
-static int unreadable(struct sap_worker_thread *thread, struct sap_str path,
-		      const struct sap_err *fault, struct sap_err *err)
-{
-	thread->stats.unreadable++;
-	return sap_sink_fault(&thread->encoder.sink, path, fault, err);
 }
 
 static int visit_folder(struct walk *walk, struct sap_worker_thread *thread,

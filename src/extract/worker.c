@@ -99,6 +99,14 @@ static int owners_os(struct sap_sink *sink, const struct sap_rec_os *rec, struct
 	return o->next->os(o->next, rec, err);
 }
 
+static int owners_setting(struct sap_sink *sink, const struct sap_rec_setting *rec,
+			  struct sap_err *err)
+{
+	struct owners *o = (struct owners *)sink;
+
+	return o->next->setting(o->next, rec, err);
+}
+
 static int owners_diagnostic(struct sap_sink *sink, const struct sap_rec_diagnostic *rec,
 			     struct sap_err *err)
 {
@@ -186,6 +194,7 @@ static int read_owners(struct sap_worker *worker, struct sap_worker_thread *thre
 			.os = owners_os,
 			.package = owners_package,
 			.file = owners_file,
+			.setting = owners_setting,
 			.diagnostic = owners_diagnostic,
 		},
 		.next = &thread->encoder.sink,

@@ -141,7 +141,26 @@ static size_t first_line(const struct sap_link *link, uint32_t key)
 	return low;
 }
 
-static int wish_module(struct sap_link *link, const struct sap_env *env,
+/* One walk over the services of a program. */
+struct pam {
+	struct sap_memo seen; /* (service, type), and modules: 1 + the first wish for them */
+	unsigned lines;
+};
+
+enum { MODULE = UINT32_MAX }; /* beside a module, where a service has its type */
+
+/* A module that one line tolerates the absence of, but another does not. */
+static void require(struct sap_link *link, size_t at, bool optional)
+{
+	bool more = !optional;
+
+	for (; more && at < link->wishes.n; at++) {
+		more = link->wishes.v[at].more;
+		link->wishes.v[at].optional = false;
+	}
+}
+
+static int wish_module(struct sap_link *link, const struct sap_env *env, struct pam *pam,
 		       const struct sap_pam_line *line, struct sap_err *err)
 {
 	static const struct sap_str usual[] = { SAP_STR_INIT("/lib64"), SAP_STR_INIT("/usr/lib64"),
@@ -153,11 +172,19 @@ static int wish_module(struct sap_link *link, const struct sap_env *env,
 				 .target = line->value,
 				 .kind = SAP_EDGE_PAM,
 				 .optional = type.n && type.p[0] == '-' };
+	uint32_t *known;
 
 	wish.via = put3(link, SAP_STR("pam.d/"), sap_path_base(sap_link_str(link, line->key)),
 			SAP_STR(""));
 	if (!wish.via)
 		return sap_err_nomem(err);
+	known = sap_memo_at(&pam->seen, line->value, MODULE);
+	SAP_LINK_NEED(known, err);
+	if (*known) {
+		require(link, *known - 1, wish.optional);
+		return 0;
+	}
+	*known = (uint32_t)link->wishes.n + 1;
 	if (module.n && module.p[0] == '/')
 		return push_wish(link, wish, err);
 	for (uint32_t i = 0; i < dirs.n + 4; i++) {
@@ -176,25 +203,35 @@ static int wish_module(struct sap_link *link, const struct sap_env *env,
 	return 0;
 }
 
-/* The modules of a service, with those of the services it includes. type: only those lines;
- * 0: all. */
+/* The modules of a service, with those of the services it includes, each service once for a
+ * type. type: only those lines; 0: all. */
 static int wish_service(struct sap_link *link, const struct sap_env *env, uint32_t key,
-			uint32_t type, unsigned depth, unsigned *lines, struct sap_err *err)
+			uint32_t type, unsigned depth, struct pam *pam, struct sap_err *err)
 {
+	uint32_t *seen = sap_memo_at(&pam->seen, key, type);
+
+	SAP_LINK_NEED(seen, err);
+	if (*seen)
+		return 0;
+	*seen = 1;
 	for (size_t at = first_line(link, key); at < link->pam.n && link->pam.v[at].key == key;
 	     at++) {
 		struct sap_pam_line line = link->pam.v[at];
 		int r = 0;
 
-		if (++*lines > SAP_LINK_PAM_LINES_MAX)
+		if (++pam->lines > SAP_LINK_PAM_LINES_MAX) {
+			link->wishes_cut = true;
 			return 0;
+		}
 		if (type && line.type && line.type != type)
 			continue;
 		if (!line.include)
-			r = wish_module(link, env, &line, err);
+			r = wish_module(link, env, pam, &line, err);
 		else if (depth < SAP_LINK_PAM_DEPTH_MAX)
 			r = wish_service(link, env, line.value, line.type ? line.type : type,
-					 depth + 1, lines, err);
+					 depth + 1, pam, err);
+		else
+			link->wishes_cut = true;
 		if (r < 0)
 			return r;
 	}
@@ -232,12 +269,14 @@ static uint32_t service_of(const struct sap_link *link, uint32_t program)
 static int wish_pam(struct sap_link *link, const struct sap_env *env, uint32_t program,
 		    struct sap_err *err)
 {
-	unsigned lines = 0;
+	struct pam pam = { 0 };
 	int r = link->pam_ready ? 0 : index_pam(link, err);
 
 	if (r < 0 || !link->pam.n)
 		return r;
-	return wish_service(link, env, service_of(link, program), 0, 0, &lines, err);
+	r = wish_service(link, env, service_of(link, program), 0, 0, &pam, err);
+	sap_memo_clear(&pam.seen);
+	return r;
 }
 
 /* ---- NSS -------------------------------------------------------------------------------- */
@@ -299,8 +338,12 @@ static int wish_database(struct sap_link *link, const struct sap_env *env, unsig
 		struct sap_str service = sap_link_str(link, s->value);
 		int r;
 
-		if (s->kind != SAP_SET_NSS || ++n > SAP_LINK_PAM_LINES_MAX)
+		if (s->kind != SAP_SET_NSS)
 			break;
+		if (++n > SAP_LINK_PAM_LINES_MAX) {
+			link->wishes_cut = true;
+			break;
+		}
 		if (s->key != key)
 			continue;
 		any = true;
@@ -329,6 +372,7 @@ int sap_link_wishes(struct sap_link *link, const struct sap_env *env, uint32_t o
 	int r;
 
 	link->wishes.n = 0;
+	link->wishes_cut = false;
 	r = wish_notes(link, o, err);
 	if (r == 0)
 		r = wish_strings(link, o, err);
@@ -418,6 +462,8 @@ int sap_run_beyond(struct sap_run *run)
 		bool known;
 
 		link->mark_epoch++;
+		if (link->wishes_cut)
+			run->closure->complete = false;
 		for (size_t i = 0; i < link->wishes.n && r == 0;) {
 			size_t end = i + 1;
 

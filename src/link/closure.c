@@ -245,7 +245,7 @@ int sap_run_request(struct sap_run *run, const struct sap_request *q, uint32_t c
 				return r;
 			dep->found = index + 1;
 		}
-		if (link->found.v[dep->found - 1].unknown)
+		if (link->found.v[dep->found - 1].unknown || link->found.v[dep->found - 1].unread)
 			run->closure->complete = false;
 		how = link->found.v[dep->found - 1].how;
 		if (link->found.v[dep->found - 1].object != SAP_NONE)
@@ -545,7 +545,7 @@ static int add_interp(struct sap_run *run)
 	edge->name = env->interp;
 	edge->kind = SAP_EDGE_INTERP;
 	edge->how = SAP_HOW_PATH;
-	if (env->loader_unknown)
+	if (env->loader_unknown || env->loader_unread)
 		run->closure->complete = false;
 	if (env->loader != SAP_NONE || env->loader_unknown)
 		return 0;
@@ -555,7 +555,8 @@ static int add_interp(struct sap_run *run)
 	if (!searched || !missing)
 		return sap_err_nomem(run->err);
 	*searched = (struct sap_link_searched){ SAP_HOW_PATH, sap_link_str(run->link, env->interp),
-						"no dynamic loader there" };
+						env->loader_unread ? "cannot be read"
+								   : "no dynamic loader there" };
 	*missing = (struct sap_link_missing){ 0, { 0, 1 } };
 	return 0;
 }
@@ -648,6 +649,16 @@ static int reorder(struct sap_run *run)
 	return 0;
 }
 
+/* Of a damaged object, DT_NEEDED may be cut. */
+static bool any_damaged(const struct sap_facts *facts, const struct sap_closure *closure)
+{
+	uint32_t flags = facts->objects.v[closure->program].flags;
+
+	for (size_t i = 0; i < closure->libs.n; i++)
+		flags |= facts->objects.v[closure->libs.v[i].object].flags;
+	return flags & SAP_OBJ_DAMAGED;
+}
+
 static void reset(struct sap_closure *closure, uint32_t object)
 {
 	struct sap_closure empty = { .program = object, .complete = true };
@@ -676,8 +687,10 @@ int sap_link_closure(struct sap_link *link, uint32_t object, struct sap_closure 
 	closure->is_static = !(o->flags & SAP_OBJ_DYNAMIC) ||
 			     (o->type != ET_DYN && o->type != ET_EXEC) ||
 			     (!o->interp && (o->type == ET_EXEC || (o->flags & SAP_OBJ_STATIC)));
-	if (closure->is_static)
+	if (closure->is_static) {
+		closure->complete = !any_damaged(link->facts, closure);
 		return 0;
+	}
 	r = sap_env_of(link, object, &run.env, err);
 	if (r < 0)
 		return r;
@@ -699,6 +712,8 @@ int sap_link_closure(struct sap_link *link, uint32_t object, struct sap_closure 
 		r = sap_run_beyond(&run);
 	if (r == 0 && run.moved)
 		r = reorder(&run);
+	if (any_damaged(link->facts, closure))
+		closure->complete = false;
 	return r;
 }
 

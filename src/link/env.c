@@ -28,21 +28,27 @@ enum sap_tree_answer sap_link_look(struct sap_link *link, struct sap_str path, u
 	return answer;
 }
 
-bool sap_link_dir_exists(struct sap_link *link, uint32_t dir)
+enum sap_tree_answer sap_link_dir(struct sap_link *link, uint32_t dir)
 {
-	enum { THERE = 1, ABSENT = 2 };
 	uint32_t *memo = sap_memo_at(&link->memo_dir, dir, 0);
 	enum sap_tree_answer answer;
 
 	if (!memo)
-		return true; /* only a short cut is lost */
+		return SAP_TREE_DIR; /* only a short cut is lost */
 	if (!*memo) {
-		*memo = THERE;
 		answer = sap_link_look(link, sap_link_str(link, dir), NULL);
-		if (answer != SAP_TREE_DIR && answer != SAP_TREE_UNKNOWN)
-			*memo = ABSENT;
+		if (answer == SAP_TREE_UNKNOWN)
+			answer = SAP_TREE_DIR;
+		else if (answer != SAP_TREE_DIR && answer != SAP_TREE_UNREADABLE)
+			answer = SAP_TREE_ABSENT;
+		*memo = answer;
 	}
-	return *memo == THERE;
+	return (enum sap_tree_answer) * memo;
+}
+
+bool sap_link_dir_exists(struct sap_link *link, uint32_t dir)
+{
+	return sap_link_dir(link, dir) != SAP_TREE_ABSENT;
 }
 
 /* Whether dir/sub is a folder, as far as anybody knows. */
@@ -61,7 +67,8 @@ static bool has_sub(struct sap_link *link, struct sap_str dir, struct sap_str su
 		return false;
 	answer = sap_link_look(link, sap_buf_str(&link->path), NULL);
 	*unknown |= answer == SAP_TREE_UNKNOWN;
-	return answer == SAP_TREE_DIR;
+	/* What is in a folder that cannot be read is tried, and noted then. */
+	return answer == SAP_TREE_DIR || answer == SAP_TREE_UNREADABLE;
 }
 
 /* Adds the folders below dir to link->subs; how many. */
@@ -459,6 +466,9 @@ static int fill(struct sap_link *link, uint32_t at, struct sap_err *err)
 			break;
 		case SAP_TREE_UNKNOWN:
 			env.loader_unknown = true;
+			break;
+		case SAP_TREE_UNREADABLE:
+			env.loader_unread = true;
 			break;
 		default:
 			break;

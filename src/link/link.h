@@ -91,7 +91,8 @@ struct sap_link_missing {
 struct sap_link_searched {
 	uint32_t how;        /* enum sap_link_how */
 	struct sap_str path; /* the file tried, or the folder left out; lives as long as the link */
-	const char *why;     /* "no such file", "other architecture (i386)", "not ELF",
+	const char *why;     /* "no such file", "other architecture (i386)", "not ELF" and
+			      * what else sap_tree_why says,
 			      * "not in the cache", "ignored: setuid program" ... static text */
 };
 
@@ -106,7 +107,8 @@ struct sap_link_version {
 struct sap_closure {
 	uint32_t program;  /* index in facts->objects */
 	bool is_static;    /* no loader at work: nothing is loaded */
-	bool complete;     /* false: see sap_link_wanted */
+	bool complete;     /* false: something on the way is unknown or could not be read; see
+			    * sap_link_wanted for what may still be asked */
 	bool secure;       /* setuid or setgid: loaded in secure mode */
 	uint32_t n_strict; /* libraries loaded at start, the dynamic loader among them; the vDSO
 			    * and the program are not counted */

@@ -83,6 +83,7 @@ struct sap_env {
 	uint32_t interp;           /* pool id of the PT_INTERP path; 0: none */
 	uint32_t loader;           /* its object, or SAP_NONE */
 	bool loader_unknown;       /* nobody has looked at it yet */
+	bool loader_unread;        /* nobody can look at it */
 	bool musl;
 	bool secure;
 	uint32_t glibc; /* minor version of glibc 2; 0: not known, taken as recent */
@@ -120,6 +121,7 @@ struct sap_found {
 	uint32_t path;   /* pool id: as it was found, links not followed */
 	uint8_t how;
 	bool unknown; /* a path was reached that nobody looked up */
+	bool unread;  /* or one that cannot be read */
 };
 
 /* A DT_NEEDED of an object in one context. */
@@ -237,6 +239,7 @@ struct sap_link {
 	SAP_VEC(struct sap_pam_line) pam;
 	bool pam_ready;
 	SAP_VEC(struct sap_wish) wishes;
+	bool wishes_cut; /* there were more than the limits allow */
 	SAP_VEC(uint32_t) order;
 
 	struct sap_buf path, expand;
@@ -283,6 +286,10 @@ enum sap_tree_answer sap_link_look(struct sap_link *link, struct sap_str path, u
  * yet. SAP_ENOMEM. */
 int sap_env_subs(struct sap_link *link, uint32_t env, uint32_t dir, struct sap_range *out,
 		 struct sap_err *err);
+
+/* A folder: SAP_TREE_DIR (also where it is not known yet), SAP_TREE_UNREADABLE or
+ * SAP_TREE_ABSENT. */
+enum sap_tree_answer sap_link_dir(struct sap_link *link, uint32_t dir);
 
 /* False where a folder is known not to be there. */
 bool sap_link_dir_exists(struct sap_link *link, uint32_t dir);

@@ -11,6 +11,7 @@ enum tried {
 	TRIED_NO = 0, /* go on */
 	TRIED_FOUND,
 	TRIED_STOP, /* a loader gives up here */
+	TRIED_NEXT, /* go on, but with the next list of folders */
 	TRIED_NOMEM,
 	TRIED_LIMIT,
 };
@@ -157,6 +158,22 @@ static enum tried fits(struct search *s, uint32_t object, const char **why)
 	return TRIED_FOUND;
 }
 
+/*
+ * What opening a file fails with decides how a loader goes on. glibc (elf/dl-load.c, open_path):
+ * with the next folder where it has no rights, with the next list of folders after any other
+ * error than absence. musl (path_open): not at all after such an error.
+ */
+static enum tried cannot_read(struct search *s, enum sap_link_how how, struct sap_str path)
+{
+	const char *why = sap_tree_why(s->link->tree, path);
+
+	s->out->unread = true;
+	note(s, how, path, why);
+	if (!sap_str_is(sap_str_of(why), "symbolic-link loop"))
+		return TRIED_NO;
+	return s->link->envs.v[s->env].musl ? TRIED_STOP : TRIED_NEXT;
+}
+
 static enum tried try_path(struct search *s, enum sap_link_how how, struct sap_str path)
 {
 	struct sap_link *link = s->link;
@@ -171,6 +188,8 @@ static enum tried try_path(struct search *s, enum sap_link_how how, struct sap_s
 		return TRIED_NO;
 	}
 	switch (sap_link_look(link, path, &object)) {
+	case SAP_TREE_UNREADABLE:
+		return cannot_read(s, how, path);
 	case SAP_TREE_UNKNOWN:
 		s->out->unknown = true;
 		return TRIED_NO;
@@ -178,7 +197,7 @@ static enum tried try_path(struct search *s, enum sap_link_how how, struct sap_s
 		note(s, how, path, "no such file");
 		return TRIED_NO;
 	case SAP_TREE_OTHER:
-		note(s, how, path, "not ELF");
+		note(s, how, path, sap_tree_why(link->tree, path));
 		return TRIED_STOP;
 	case SAP_TREE_DIR:
 		note(s, how, path, "a folder");
@@ -229,9 +248,16 @@ static enum tried try_dir(struct search *s, enum sap_link_how how, const struct 
 	}
 	if (++link->steps > SAP_LINK_STEPS_MAX)
 		return TRIED_LIMIT;
-	if (!sap_link_dir_exists(link, dir->path)) {
+	switch (sap_link_dir(link, dir->path)) {
+	case SAP_TREE_ABSENT:
 		note(s, how, path, "no such folder");
 		return TRIED_NO;
+	case SAP_TREE_UNREADABLE:
+		/* For glibc, a folder that leads nowhere is one that is not there. */
+		tried = cannot_read(s, how, path);
+		return tried == TRIED_NEXT ? TRIED_NO : tried;
+	default:
+		break;
 	}
 	if (link->envs.v[s->env].n_subs) {
 		int r = sap_env_subs(link, s->env, dir->path, &subs, NULL);
@@ -258,6 +284,8 @@ static enum tried try_list(struct search *s, enum sap_link_how how, uint32_t lis
 		struct sap_dir dir = s->link->dirs.v[range.at + i];
 		enum tried tried = try_dir(s, how, &dir);
 
+		if (tried == TRIED_NEXT)
+			return TRIED_NO;
 		if (tried != TRIED_NO)
 			return tried;
 	}
@@ -321,6 +349,8 @@ static enum tried try_cache(struct search *s)
 		return TRIED_NO;
 	}
 	tried = try_path(s, SAP_HOW_CACHE, path);
+	if (tried == TRIED_NEXT)
+		tried = TRIED_NO;
 	/* The cache is nearly always right: what it names is looked up before anything
 	 * that would only be tried after it. */
 	return tried == TRIED_NO && s->out->unknown ? TRIED_STOP : tried;
@@ -385,8 +415,10 @@ static enum tried take_loader(struct search *s)
 	const struct sap_env *env = &s->link->envs.v[s->env];
 
 	if (env->loader == SAP_NONE) {
-		note(s, SAP_HOW_BUILTIN, sap_link_str(s->link, env->interp), "no such file");
+		note(s, SAP_HOW_BUILTIN, sap_link_str(s->link, env->interp),
+		     env->loader_unread ? "cannot be read" : "no such file");
 		s->out->unknown = env->loader_unknown;
+		s->out->unread = env->loader_unread;
 		return TRIED_STOP;
 	}
 	s->out->object = env->loader;

@@ -145,6 +145,7 @@ static int take_other(struct sap_decoder *d, struct sap_cursor *c, struct sap_er
 	struct sap_rec_other rec = { .path = sap_cursor_str(c) };
 
 	rec.size = sap_cursor_uint(c, UINT64_MAX);
+	rec.reason = (enum sap_other_reason)sap_cursor_uint(c, SAP_OTHER_REASONS - 1);
 	return CHECKED(c, d->facts->sink.other(&d->facts->sink, &rec, err));
 }
 

@@ -218,6 +218,7 @@ static int encode_other(struct sap_sink *sink, const struct sap_rec_other *rec, 
 
 	put_str(buf, rec->path);
 	put_uint(buf, rec->size);
+	put_uint(buf, rec->reason);
 	return end(encoder, start, rec->path, err);
 }
 

@@ -165,6 +165,7 @@ static int put_other(struct sap_sink *sink, const struct sap_rec_other *rec, str
 	if (!o || !keep(facts, rec->path, &o->path))
 		return sap_err_nomem(err);
 	o->size = rec->size;
+	o->reason = rec->reason;
 	return 0;
 }
 

@@ -72,6 +72,7 @@ struct sap_symlink {
 
 struct sap_other {
 	uint32_t path;
+	uint32_t reason; /* enum sap_other_reason */
 	uint64_t size;
 };
 

@@ -143,22 +143,37 @@ struct sap_rec_dir {
 	struct sap_str path;
 };
 
-/* A file that is no ELF object but whose name or use makes a loader try it (it has ".so" in
- * its name or was asked for). */
+enum sap_other_reason {
+	SAP_OTHER_NOT_ELF = 0,
+	SAP_OTHER_UNREADABLE = 1, /* may be anything: no rights, input/output error */
+	SAP_OTHER_EMPTY = 2,
+	SAP_OTHER_NO_FILE = 3, /* a FIFO, socket or device */
+	SAP_OTHER_DAMAGED = 4, /* it says that it is ELF, but is no usable ELF file */
+	SAP_OTHER_LOOP = 5,    /* symbolic links that lead to themselves, or too many */
+	SAP_OTHER_REASONS
+};
+
+/* What is no ELF object, but a loader may try it: it has ".so" in its name or was asked for; it
+ * says that it is ELF; or nobody knows, since it cannot be read. The latter may be a folder: then
+ * nothing is known of what is in it. */
 struct sap_rec_other {
-	struct sap_str path;
-	uint64_t size;
+	struct sap_str path; /* on demand, where no canonical path could be found: as asked */
+	uint64_t size;       /* 0 where it is not known */
+	enum sap_other_reason reason;
 };
 
 /* The answer to a question for one path (on-demand extraction): where it leads. */
 enum sap_lookup_result {
 	SAP_LOOKUP_ABSENT = 1,
 	SAP_LOOKUP_OBJECT = 2, /* an object record with the path `canonical` came before */
-	SAP_LOOKUP_OTHER = 3,  /* a file, but no readable ELF object */
+	SAP_LOOKUP_OTHER = 3,  /* a file, but no ELF object */
 	SAP_LOOKUP_DIR = 4,
+	SAP_LOOKUP_UNREADABLE = 5, /* it, or a folder on the way, cannot be looked at or opened */
 	SAP_LOOKUP_RESULTS
 };
 
+/* Before OTHER and UNREADABLE comes an `other` record with the path `canonical`, unless an
+ * earlier lookup led to the same file. */
 struct sap_rec_lookup {
 	struct sap_str path;      /* as asked */
 	struct sap_str canonical; /* absent for SAP_LOOKUP_ABSENT */
@@ -312,6 +327,9 @@ enum sap_setting_kind {
 	SAP_SET_PAM_INCLUDE, /* key: service; value: the service included; extra: type or empty
 				(all) */
 	SAP_SET_CPU,         /* of a host: key "x86-64", value its micro-architecture level */
+	SAP_SET_DATABASE,    /* a package database that is there: key its purl type; value
+				"read", "partial" (packages or lists of files are missing) or
+				"unreadable" (nothing of it) */
 	SAP_SET_KINDS
 };
 

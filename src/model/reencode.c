@@ -241,7 +241,8 @@ static int give_dir(struct work *w, uint32_t i, struct sap_err *err)
 static int give_other(struct work *w, uint32_t i, struct sap_err *err)
 {
 	const struct sap_other *o = &w->facts->others.v[i];
-	const struct sap_rec_other rec = { text(w, o->path), o->size };
+	const struct sap_rec_other rec = { text(w, o->path), o->size,
+					   (enum sap_other_reason)o->reason };
 
 	return w->sink->other(w->sink, &rec, err);
 }

@@ -22,14 +22,17 @@ struct sap_tree {
 	struct sap_pool *names; /* folders asked for, and their canonical forms */
 	SAP_VEC(uint32_t)
 	memo;                /* by names id: names id of the canonical folder + 1; 0: not
-			      * known; MEMO_LOOP, MEMO_ABSENT */
+			      * known; or MEMO_... */
 	struct sap_buf path; /* work space of resolve() */
 	struct sap_buf rest;
 	struct sap_buf spare;
 	struct sap_buf joined;
+	bool unread; /* the last path worked on leads through something that cannot be read */
 };
 
-enum { MEMO_LOOP = UINT32_MAX, MEMO_ABSENT = UINT32_MAX - 1 };
+/* Ends without a folder; from the first of them on no number is one of a folder. */
+enum { MEMO_UNREADABLE = UINT32_MAX - 2, MEMO_ABSENT = UINT32_MAX - 1, MEMO_LOOP = UINT32_MAX };
+enum { MEMO_UNREAD = 1u << 31 }; /* beside a number: tree->unread */
 enum { INDEX_MAX = (1 << 29) - 1, WORK_MAX = 4 * 1024 * 1024 };
 
 static void set_node(struct sap_tree *tree, uint32_t id, enum node_kind kind, size_t index)
@@ -48,6 +51,11 @@ static void fill_nodes(struct sap_tree *tree)
 		set_node(tree, facts->objects.v[i].path, NODE_OBJECT, i);
 	for (size_t i = 0; i < facts->symlinks.n; i++)
 		set_node(tree, facts->symlinks.v[i].path, NODE_SYMLINK, i);
+	/* A folder that was read only in part comes as a folder as well. */
+	for (size_t i = 0; i < facts->others.n; i++) {
+		if (facts->others.v[i].reason == SAP_OTHER_UNREADABLE)
+			set_node(tree, facts->others.v[i].path, NODE_OTHER, i);
+	}
 	for (size_t i = 0; i < facts->dirs.n; i++)
 		set_node(tree, facts->dirs.v[i], NODE_DIR, i);
 	for (size_t i = 0; i < facts->others.n; i++)
@@ -101,7 +109,13 @@ static struct node node_at(const struct sap_tree *tree, struct sap_str path)
 
 /* ---- following a path ------------------------------------------------------------------- */
 
-enum resolved { RESOLVED, RESOLVED_ABSENT, RESOLVED_LOOP, RESOLVED_NOMEM };
+enum resolved { RESOLVED, RESOLVED_ABSENT, RESOLVED_UNREADABLE, RESOLVED_LOOP, RESOLVED_NOMEM };
+
+static bool is_unread(const struct sap_tree *tree, struct node node)
+{
+	return node.kind == NODE_OTHER &&
+	       tree->facts->others.v[node.index].reason == SAP_OTHER_UNREADABLE;
+}
 
 /* Drops the last component of the path worked on; at the root it stays. */
 static void go_up(struct sap_buf *path)
@@ -134,13 +148,15 @@ static bool follow(struct sap_tree *tree, struct sap_str target, struct sap_str 
 /*
  * Walks an absolute path; the canonical one is in tree->path afterwards ("" is the root).
  * A component that is no link and no known folder ends the walk as absent, unless it is the
- * last: what it is then is for the caller to look up.
+ * last: what it is then is for the caller to look up. Beneath a folder that cannot be read
+ * nothing is known to be absent: tree->unread.
  */
 static enum resolved resolve(struct sap_tree *tree, struct sap_str path)
 {
 	unsigned links = 0;
 	size_t at = 0;
 
+	tree->unread = false;
 	sap_buf_reset(&tree->path);
 	sap_buf_reset(&tree->rest);
 	sap_buf_puts(&tree->rest, path);
@@ -164,6 +180,7 @@ static enum resolved resolve(struct sap_tree *tree, struct sap_str path)
 		if (!sap_buf_ok(&tree->path) || !sap_buf_ok(&tree->rest))
 			return RESOLVED_NOMEM;
 		node = node_at(tree, sap_buf_str(&tree->path));
+		tree->unread |= is_unread(tree, node);
 		if (node.kind == NODE_SYMLINK) {
 			const struct sap_symlink *link = &tree->facts->symlinks.v[node.index];
 
@@ -173,8 +190,8 @@ static enum resolved resolve(struct sap_tree *tree, struct sap_str path)
 			if (!follow(tree, sap_facts_str(tree->facts, link->target), left))
 				return RESOLVED_NOMEM;
 			at = 0;
-		} else if (node.kind != NODE_DIR && left.n) {
-			return RESOLVED_ABSENT;
+		} else if (node.kind != NODE_DIR && left.n && !is_unread(tree, node)) {
+			return tree->unread ? RESOLVED_UNREADABLE : RESOLVED_ABSENT;
 		}
 	}
 	return RESOLVED;
@@ -189,7 +206,16 @@ static uint32_t *memo_of(struct sap_tree *tree, uint32_t id)
 	return &tree->memo.v[id];
 }
 
-/* The names id of the canonical form of a folder; MEMO_LOOP or MEMO_ABSENT. */
+/* What a memo says. */
+static uint32_t recall(struct sap_tree *tree, uint32_t memo)
+{
+	if (memo >= MEMO_UNREADABLE)
+		return memo;
+	tree->unread = memo & MEMO_UNREAD;
+	return (memo & ~(uint32_t)MEMO_UNREAD) - 1;
+}
+
+/* The names id of the canonical form of a folder, with tree->unread; or MEMO_... */
 static uint32_t canonical_dir(struct sap_tree *tree, struct sap_str dir)
 {
 	uint32_t id = sap_pool_put(tree->names, dir), to;
@@ -199,22 +225,26 @@ static uint32_t canonical_dir(struct sap_tree *tree, struct sap_str dir)
 	if (!memo)
 		return MEMO_ABSENT;
 	if (*memo)
-		return *memo >= MEMO_ABSENT ? *memo : *memo - 1;
+		return recall(tree, *memo);
 	how = resolve(tree, dir);
 	if (how == RESOLVED) {
 		to = sap_pool_put(tree->names, sap_buf_str(&tree->path));
-		*memo = to == UINT32_MAX ? MEMO_ABSENT : to + 1;
+		*memo = to >= MEMO_UNREAD - 1 ? MEMO_ABSENT : to + 1;
+		if (tree->unread && *memo != MEMO_ABSENT)
+			*memo |= MEMO_UNREAD;
+	} else if (how == RESOLVED_UNREADABLE) {
+		*memo = MEMO_UNREADABLE;
 	} else {
 		*memo = how == RESOLVED_LOOP ? MEMO_LOOP : MEMO_ABSENT;
 	}
-	return *memo >= MEMO_ABSENT ? *memo : *memo - 1;
+	return recall(tree, *memo);
 }
 
 bool sap_tree_canonical_dir(struct sap_tree *tree, struct sap_str dir, struct sap_str *out)
 {
 	uint32_t id = canonical_dir(tree, dir);
 
-	if (id >= MEMO_ABSENT)
+	if (id >= MEMO_UNREADABLE)
 		return false;
 	*out = sap_pool_str(tree->names, id);
 	if (out->n == 0)
@@ -232,7 +262,7 @@ static bool join(struct sap_tree *tree, struct sap_str path)
 	if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
 		return false;
 	dir = canonical_dir(tree, sap_path_dir(path));
-	if (dir >= MEMO_ABSENT)
+	if (dir >= MEMO_UNREADABLE)
 		return false;
 	sap_buf_reset(&tree->joined);
 	sap_buf_puts(&tree->joined, sap_pool_str(tree->names, dir));
@@ -241,17 +271,19 @@ static bool join(struct sap_tree *tree, struct sap_str path)
 	return sap_buf_ok(&tree->joined);
 }
 
-static bool canonical(struct sap_tree *tree, struct sap_str path, struct sap_str *out)
+static enum resolved canonical(struct sap_tree *tree, struct sap_str path, struct sap_str *out)
 {
+	enum resolved how;
+
 	if (join(tree, path)) {
 		*out = sap_buf_str(&tree->joined);
 		if (node_at(tree, *out).kind != NODE_SYMLINK)
-			return true;
+			return RESOLVED;
 	}
-	if (resolve(tree, path) != RESOLVED)
-		return false;
-	*out = tree->path.n ? sap_buf_str(&tree->path) : SAP_STR("/");
-	return true;
+	how = resolve(tree, path);
+	if (how == RESOLVED)
+		*out = tree->path.n ? sap_buf_str(&tree->path) : SAP_STR("/");
+	return how;
 }
 
 bool sap_tree_canonical(struct sap_tree *tree, struct sap_str path, struct sap_str *out)
@@ -259,7 +291,7 @@ bool sap_tree_canonical(struct sap_tree *tree, struct sap_str path, struct sap_s
 	struct sap_str found;
 	uint32_t id;
 
-	if (!canonical(tree, path, &found))
+	if (canonical(tree, path, &found) != RESOLVED)
 		return false;
 	id = sap_pool_put(tree->names, found);
 	if (id == UINT32_MAX)
@@ -268,8 +300,22 @@ bool sap_tree_canonical(struct sap_tree *tree, struct sap_str path, struct sap_s
 	return true;
 }
 
+/* Why there is no object, by the reason of an `other` record. */
+static const char *const reasons[SAP_OTHER_REASONS] = {
+	[SAP_OTHER_NOT_ELF] = "not ELF",          [SAP_OTHER_UNREADABLE] = "cannot be read",
+	[SAP_OTHER_EMPTY] = "empty file",         [SAP_OTHER_NO_FILE] = "no regular file",
+	[SAP_OTHER_DAMAGED] = "damaged ELF file", [SAP_OTHER_LOOP] = "symbolic-link loop",
+};
+
+static enum sap_tree_answer answer_other(uint32_t reason, const char **why)
+{
+	*why = reasons[reason < SAP_OTHER_REASONS ? reason : SAP_OTHER_NOT_ELF];
+	return reason == SAP_OTHER_UNREADABLE || reason == SAP_OTHER_LOOP ? SAP_TREE_UNREADABLE
+									  : SAP_TREE_OTHER;
+}
+
 static enum sap_tree_answer answer_of(const struct sap_tree *tree, struct node node,
-				      uint32_t *object)
+				      uint32_t *object, const char **why)
 {
 	switch (node.kind) {
 	case NODE_OBJECT:
@@ -277,7 +323,7 @@ static enum sap_tree_answer answer_of(const struct sap_tree *tree, struct node n
 			*object = node.index;
 		return SAP_TREE_OBJECT;
 	case NODE_OTHER:
-		return SAP_TREE_OTHER;
+		return answer_other(tree->facts->others.v[node.index].reason, why);
 	case NODE_DIR:
 		return SAP_TREE_DIR;
 	default:
@@ -286,17 +332,27 @@ static enum sap_tree_answer answer_of(const struct sap_tree *tree, struct node n
 }
 
 static enum sap_tree_answer answer_lookup(const struct sap_tree *tree,
-					  const struct sap_lookup *lookup, uint32_t *object)
+					  const struct sap_lookup *lookup, uint32_t *object,
+					  const char **why)
 {
-	uint32_t id = lookup->canonical;
+	struct node node = { NODE_NONE, 0 };
 
+	if (lookup->canonical && lookup->canonical < tree->n_nodes)
+		node = tree->nodes[lookup->canonical];
 	switch (lookup->result) {
 	case SAP_LOOKUP_OBJECT:
-		if (id < tree->n_nodes && tree->nodes[id].kind == NODE_OBJECT)
-			return answer_of(tree, tree->nodes[id], object);
-		return SAP_TREE_OTHER;
+		/* Without a record of either kind: it was left out, since it killed a worker. */
+		if (node.kind == NODE_OBJECT || node.kind == NODE_OTHER)
+			return answer_of(tree, node, object, why);
+		return answer_other(SAP_OTHER_UNREADABLE, why);
 	case SAP_LOOKUP_OTHER:
-		return SAP_TREE_OTHER;
+		if (node.kind == NODE_OTHER)
+			return answer_of(tree, node, object, why);
+		return answer_other(SAP_OTHER_NOT_ELF, why);
+	case SAP_LOOKUP_UNREADABLE:
+		if (node.kind == NODE_OTHER)
+			return answer_of(tree, node, object, why);
+		return answer_other(SAP_OTHER_UNREADABLE, why);
 	case SAP_LOOKUP_DIR:
 		return SAP_TREE_DIR;
 	default:
@@ -304,22 +360,50 @@ static enum sap_tree_answer answer_lookup(const struct sap_tree *tree,
 	}
 }
 
-enum sap_tree_answer sap_tree_lookup(struct sap_tree *tree, struct sap_str path, uint32_t *object)
+static enum sap_tree_answer look(struct sap_tree *tree, struct sap_str path, uint32_t *object,
+				 const char **why)
 {
 	struct node node = node_at(tree, path);
+	enum sap_tree_answer answer;
 	struct sap_str found;
 
 	if (node.kind == NODE_LOOKUP)
-		return answer_lookup(tree, &tree->facts->lookups.v[node.index], object);
+		return answer_lookup(tree, &tree->facts->lookups.v[node.index], object, why);
 	if (node.kind != NODE_NONE && node.kind != NODE_SYMLINK)
-		return answer_of(tree, node, object);
+		return answer_of(tree, node, object, why);
 	if (!tree->facts->whole)
 		return SAP_TREE_UNKNOWN;
-	if (!canonical(tree, path, &found))
+	switch (canonical(tree, path, &found)) {
+	case RESOLVED:
+		break;
+	case RESOLVED_LOOP:
+		return answer_other(SAP_OTHER_LOOP, why);
+	case RESOLVED_UNREADABLE:
+		return answer_other(SAP_OTHER_UNREADABLE, why);
+	default:
 		return SAP_TREE_ABSENT;
+	}
 	if (found.n == 1)
 		return SAP_TREE_DIR;
-	return answer_of(tree, node_at(tree, found), object);
+	answer = answer_of(tree, node_at(tree, found), object, why);
+	if (answer == SAP_TREE_ABSENT && tree->unread)
+		return answer_other(SAP_OTHER_UNREADABLE, why);
+	return answer;
+}
+
+enum sap_tree_answer sap_tree_lookup(struct sap_tree *tree, struct sap_str path, uint32_t *object)
+{
+	const char *why;
+
+	return look(tree, path, object, &why);
+}
+
+const char *sap_tree_why(struct sap_tree *tree, struct sap_str path)
+{
+	const char *why = NULL;
+
+	look(tree, path, NULL, &why);
+	return why;
 }
 
 /* ---- ownership -------------------------------------------------------------------------- */
@@ -349,7 +433,8 @@ static void own_by_path(struct sap_tree *tree, struct sap_facts *facts, bool thr
 			node = tree->nodes[file->path];
 		if (node.kind == NODE_NONE && join(tree, path))
 			node = node_at(tree, sap_buf_str(&tree->joined));
-		if (through_links && node.kind == NODE_SYMLINK && canonical(tree, path, &found))
+		if (through_links && node.kind == NODE_SYMLINK &&
+		    canonical(tree, path, &found) == RESOLVED)
 			node = node_at(tree, found);
 		own(facts, node, file->package);
 	}
@@ -428,4 +513,21 @@ int sap_tree_own(struct sap_tree *tree, struct sap_facts *facts, struct sap_err 
 	own_by_path(tree, facts, true);
 	own_control_files(facts);
 	return own_by_hard_link(facts, err);
+}
+
+int sap_tree_note_loops(struct sap_tree *tree, struct sap_facts *facts, struct sap_err *err)
+{
+	bool any = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < facts->symlinks.n; i++) {
+		struct sap_str path = sap_facts_str(facts, facts->symlinks.v[i].path);
+
+		if (resolve(tree, path) != RESOLVED_LOOP)
+			continue;
+		any = true;
+		r = sap_sink_note(&facts->sink, path, 0, "loop", err,
+				  "a symbolic link that leads back to itself");
+	}
+	return r == 0 && any ? sap_facts_finish(facts, err) : r;
 }

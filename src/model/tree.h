@@ -24,10 +24,16 @@ enum sap_tree_answer {
 	SAP_TREE_OBJECT, /* *object is its index in facts->objects */
 	SAP_TREE_OTHER,  /* a file, but no ELF object */
 	SAP_TREE_DIR,
+	SAP_TREE_UNREADABLE, /* nobody could look: no rights, an error, or a loop of links */
 };
 
 /* Where an absolute path leads. object may be NULL. */
 enum sap_tree_answer sap_tree_lookup(struct sap_tree *tree, struct sap_str path, uint32_t *object);
+
+/* What a path is that sap_tree_lookup calls OTHER or UNREADABLE: "not ELF", "cannot be read",
+ * "empty file", "no regular file", "damaged ELF file" or "symbolic-link loop", static text. NULL
+ * for all other answers. */
+const char *sap_tree_why(struct sap_tree *tree, struct sap_str path);
 
 /* The folder that an absolute path to a folder leads to, as a pool-independent text valid as
  * long as the tree; false where a link loops. Whole facts only. */
@@ -40,5 +46,9 @@ bool sap_tree_canonical(struct sap_tree *tree, struct sap_str path, struct sap_s
 /* Sets object->package of every object from the files of the packages, through all symbolic
  * links. facts must be the ones the tree was made from. */
 int sap_tree_own(struct sap_tree *tree, struct sap_facts *facts, struct sap_err *err);
+
+/* Notes the symbolic links that lead round in a circle, as diagnostics with the code "loop".
+ * Whole facts only. */
+int sap_tree_note_loops(struct sap_tree *tree, struct sap_facts *facts, struct sap_err *err);
 
 #endif

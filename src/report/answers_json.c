@@ -1,7 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "report/report_int.h"
 
+#include <stdio.h>
+
 /* ---- why -------------------------------------------------------------------------------- */
+
+/* Whether it loads the library; absent, with the reason, where that cannot be told. */
+static void put_loads(struct sap_json *json, const struct sap_closure *closure, bool found)
+{
+	uint32_t missing = sap_gaps_missing(closure);
+	char reason[64];
+
+	if (found || (!closure->is_static && !sap_gaps_any(closure))) {
+		sap_json_bool(json, "loads", found);
+		return;
+	}
+	if (closure->is_static)
+		snprintf(reason, sizeof(reason), "static: what was linked into it cannot be seen");
+	else if (missing)
+		snprintf(reason, sizeof(reason), "%u librar%s of it %s not found", missing,
+			 sap_plural_y(missing), missing == 1 ? "was" : "were");
+	else
+		snprintf(reason, sizeof(reason), "some files of it could not be looked up");
+	sap_json_text(json, "reason", sap_str_of(reason));
+}
 
 void sap_why_json(struct sap_report *report, const struct sap_why_view *view)
 {
@@ -21,7 +43,7 @@ void sap_why_json(struct sap_report *report, const struct sap_why_view *view)
 			continue;
 		sap_json_object(&json, NULL);
 		sap_links_json_program(report, &json, links, program);
-		sap_json_bool(&json, "loads", found);
+		put_loads(&json, program->closure, found);
 		if (found) {
 			const struct sap_link_lib *lib = &program->closure->libs.v[view->libs[i]];
 
@@ -169,15 +191,67 @@ static void put_reversed_libraries(struct sap_report *report, struct sap_json *j
 	sap_json_close(json);
 }
 
+static void put_counts(struct sap_json *json, const char *key,
+		       const struct sap_reverse_counts *counts)
+{
+	sap_json_object(json, key);
+	sap_json_u64(json, "programs", counts->programs);
+	sap_json_u64(json, "services", counts->services);
+	sap_json_u64(json, "enabled", counts->enabled);
+	sap_json_u64(json, "libraries", counts->libraries);
+	sap_json_close(json);
+}
+
+struct started {
+	const struct sap_reverse_view *view;
+	const uint32_t *entries;
+};
+
+static uint32_t started_at(const void *ctx, uint32_t i)
+{
+	const struct started *started = ctx;
+	uint32_t object = started->view->entries[started->entries[i]].object;
+
+	return started->view->facts->objects.v[object].path;
+}
+
+static void put_services(struct sap_json *json, const struct sap_reverse_view *view,
+			 const struct sap_reverse_sum *sum)
+{
+	const struct sap_facts *facts = view->facts;
+
+	sap_json_list(json, "services");
+	for (uint32_t i = 0; i < sum->n_services; i++) {
+		const struct sap_reverse_service *s = &sum->services[i];
+		const struct sap_service *service = &facts->services.v[s->service];
+		const struct started started = { view, &sum->entries[s->entries.at] };
+
+		sap_json_object(json, NULL);
+		sap_json_text(json, "name", sap_facts_str(facts, service->name));
+		if (service->enabled != SAP_UNKNOWN)
+			sap_json_bool(json, "enabled", service->enabled == SAP_YES);
+		sap_report_json_each(json, "programs", facts, s->entries.n, started_at, &started);
+		sap_json_bool(json, "strict", s->strict);
+		sap_json_close(json);
+	}
+	sap_json_close(json);
+}
+
 void sap_reverse_json(struct sap_report *report, const struct sap_reverse_view *view)
 {
+	struct sap_reverse_sum sum;
 	struct sap_json json;
 
 	sap_report_json_begin(report, &json, "links-reverse/1");
 	sap_report_json_target(&json, view->facts, view->cpu_level, view->cpu_of_host);
 	sap_json_text(&json, "library", sap_str_of(view->library));
 	put_reversed_libraries(report, &json, view);
-	sap_json_u64(&json, "services", view->n_services);
+	if (sap_reverse_sum_make(report, view, &sum)) {
+		put_counts(&json, "at_start", &sum.at_start);
+		put_counts(&json, "later", &sum.later);
+		put_services(&json, view, &sum);
+		sap_reverse_sum_clear(&sum);
+	}
 	sap_json_list(&json, "loaded_by");
 	for (uint32_t i = 0; i < view->n_entries; i++)
 		put_reverse_entry(report, &json, view, &view->entries[i]);
@@ -214,6 +288,7 @@ void sap_census_json(struct sap_report *report, const struct sap_census_view *vi
 			sap_json_u64(&json, "beyond", row->beyond);
 			sap_json_u64(&json, "guesses", row->guesses);
 			sap_json_u64(&json, "missing", row->missing);
+			sap_json_bool(&json, "complete", !row->incomplete && !row->missing);
 		}
 		sap_json_close(&json);
 	}

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "report/report_int.h"
 
-#define COUNT(v) (sizeof(v) / sizeof((v)[0]))
-
-enum { UNNEEDED_GONE_SHOWN = 6 };
+enum {
+	UNNEEDED_GONE_SHOWN = 6,
+	EACH_MAX = 3, /* of more programs only those that load the library are listed */
+};
 
 /* ---- why -------------------------------------------------------------------------------- */
 
@@ -55,46 +54,113 @@ static void put_chains(struct sap_report *report, const struct sap_links_view *l
 			     chains->n_all >= 10000 ? " at least" : "");
 }
 
-static void put_why(struct sap_report *report, const struct sap_why_view *view, uint32_t i)
+static void put_loads(struct sap_report *report, const struct sap_why_view *view, uint32_t i)
 {
 	const struct sap_links_view *links = &view->links;
 	const struct sap_links_program *program = &links->programs[i];
+	const struct sap_link_lib *lib = &program->closure->libs.v[view->libs[i]];
 	const struct sap_tty *tty = &report->tty;
-	const struct sap_link_lib *lib;
 
 	sap_tty_text(tty, SAP_BOLD, sap_report_path(links->facts, program->object));
-	if (view->libs[i] == SAP_NONE) {
-		sap_buf_puts(report->out, SAP_STR(" does not load "));
-		sap_tty_escape(report->out, sap_str_of(view->library));
-		if (!program->closure->complete)
-			sap_tty_put(tty, SAP_RED,
-				    " (INCOMPLETE: some files could not be looked up)");
-		sap_buf_putc(report->out, '\n');
-		return;
-	}
-	lib = &program->closure->libs.v[view->libs[i]];
 	sap_buf_puts(report->out,
 		     lib->strict ? SAP_STR(" loads ") : SAP_STR(" may load, after its start, "));
 	sap_tty_escape(report->out, sap_report_path(links->facts, lib->object));
 	sap_buf_puts(report->out, SAP_STR(" ("));
-	sap_report_put_package(tty, links->facts, links->facts->objects.v[lib->object].package);
+	sap_report_put_owner(tty, links, lib->object);
 	sap_buf_printf(report->out, "): %u chain%s\n", view->chains[i].n_all,
-		       view->chains[i].n_all == 1 ? "" : "s");
+		       sap_plural(view->chains[i].n_all));
 	put_chains(report, links, program, &view->chains[i]);
+}
+
+static void put_not(struct sap_report *report, const struct sap_why_view *view, uint32_t i)
+{
+	const struct sap_links_program *program = &view->links.programs[i];
+	const struct sap_closure *closure = program->closure;
+	const struct sap_tty *tty = &report->tty;
+	uint32_t missing = sap_gaps_missing(closure);
+
+	sap_tty_text(tty, SAP_BOLD, sap_report_path(view->links.facts, program->object));
+	if (closure->is_static) {
+		sap_buf_puts(report->out,
+			     SAP_STR(" is static: what was linked into it cannot be seen"));
+	} else if (missing) {
+		sap_tty_begin(tty, SAP_RED);
+		sap_buf_printf(report->out, ": cannot tell: %u librar%s of it %s not found",
+			       missing, sap_plural_y(missing), missing == 1 ? "was" : "were");
+		sap_tty_end(tty, SAP_RED);
+	} else if (!closure->complete) {
+		sap_tty_put(tty, SAP_RED, ": cannot tell: some files of it could not be looked up");
+	} else {
+		sap_buf_puts(report->out, SAP_STR(" does not load "));
+		sap_tty_escape(report->out, sap_str_of(view->library));
+	}
+	sap_buf_putc(report->out, '\n');
+}
+
+struct why_counts {
+	uint32_t all, found, is_static, unknown;
+};
+
+static struct why_counts count_why(const struct sap_why_view *view)
+{
+	struct why_counts c = { 0 };
+
+	for (uint32_t i = 0; i < view->links.n_programs; i++) {
+		const struct sap_links_program *program = &view->links.programs[i];
+
+		if (program->object == SAP_NONE)
+			continue;
+		c.all++;
+		if (view->libs[i] != SAP_NONE)
+			c.found++;
+		else if (program->closure->is_static)
+			c.is_static++;
+		else
+			c.unknown += sap_gaps_any(program->closure);
+	}
+	return c;
+}
+
+static void put_rest(const struct sap_tty *tty, const struct why_counts *c)
+{
+	uint32_t not = c->all - c->found - c->is_static - c->unknown;
+
+	if (c->found)
+		sap_buf_putc(tty->out, '\n');
+	sap_tty_line(tty, SAP_BOLD, "%u of %u programs do%s not load it", not, c->all,
+		     not == 1 ? "es" : "");
+	if (c->is_static)
+		sap_tty_line(tty, SAP_PLAIN, "%u %s static: what was linked into %s cannot be seen",
+			     c->is_static, c->is_static == 1 ? "is" : "are",
+			     c->is_static == 1 ? "it" : "them");
+	if (c->unknown)
+		sap_tty_line(tty, SAP_RED,
+			     "of %u it cannot be told: libraries of %s were not found", c->unknown,
+			     c->unknown == 1 ? "it" : "them");
 }
 
 void sap_why_tty(struct sap_report *report, const struct sap_why_view *view)
 {
-	bool first = true;
+	struct why_counts c = count_why(view);
+	bool first = true, gap = false;
 
 	for (uint32_t i = 0; i < view->links.n_programs; i++) {
-		if (view->links.programs[i].object == SAP_NONE)
+		bool found = view->libs[i] != SAP_NONE, large;
+
+		if (view->links.programs[i].object == SAP_NONE || (!found && c.all > EACH_MAX))
 			continue;
-		if (!first)
+		large = found && view->chains[i].n_all > 1;
+		if (!first && (gap || large))
 			sap_buf_putc(report->out, '\n');
 		first = false;
-		put_why(report, view, i);
+		gap = large;
+		if (found)
+			put_loads(report, view, i);
+		else
+			put_not(report, view, i);
 	}
+	if (c.all > EACH_MAX)
+		put_rest(&report->tty, &c);
 }
 
 /* ---- unneeded --------------------------------------------------------------------------- */
@@ -131,9 +197,10 @@ static void put_unneeded(struct sap_report *report, const struct sap_unneeded_vi
 	const struct sap_facts *facts = view->links.facts;
 	const struct sap_tty *tty = &report->tty;
 
+	sap_gaps_put_line(tty, facts, program->closure);
 	sap_tty_text(tty, SAP_BOLD, sap_report_path(facts, program->object));
 	sap_buf_puts(report->out, SAP_STR(" ("));
-	sap_report_put_package(tty, facts, facts->objects.v[program->object].package);
+	sap_report_put_owner(tty, &view->links, program->object);
 	sap_buf_puts(report->out, list->entries.n ? SAP_STR(")\n") : SAP_STR("): none\n"));
 	for (size_t e = 0; e < list->entries.n; e++) {
 		const struct sap_link_unneeded *entry = &list->entries.v[e];
@@ -161,60 +228,4 @@ void sap_unneeded_tty(struct sap_report *report, const struct sap_unneeded_view 
 		     "%zu of %u program%s name%s libraries without using them, %zu entr%s in all",
 		     programs, view->n_looked_at, view->n_looked_at == 1 ? "" : "s",
 		     programs == 1 ? "s" : "", entries, entries == 1 ? "y" : "ies");
-}
-
-/* ---- census ----------------------------------------------------------------------------- */
-
-static void put_row(struct sap_table *table, const struct sap_census_row *row)
-{
-	sap_table_text(table, row->system.n ? row->system : sap_str_of(row->target));
-	if (row->problem) {
-		for (unsigned i = 0; i < 7; i++)
-			sap_table_printf(table, "-");
-		sap_table_text(table, sap_str_of(row->problem));
-		sap_table_style(table, SAP_RED);
-		return;
-	}
-	sap_table_printf(table, "%u", row->libraries);
-	sap_table_printf(table, "%u", row->direct);
-	sap_table_printf(table, "%u", row->packages);
-	sap_table_printf(table, "%llu", (unsigned long long)(row->code_bytes + 1023) / 1024);
-	sap_table_printf(table, "%u", row->beyond);
-	sap_table_printf(table, "%u", row->guesses);
-	sap_table_printf(table, "%u", row->missing);
-	if (row->missing)
-		sap_table_style(table, SAP_RED);
-	sap_table_text(table, row->program);
-	if (row->unowned) {
-		char note[32];
-
-		snprintf(note, sizeof(note), "(%u unowned)", row->unowned);
-		sap_table_more(table, sap_str_of(note));
-		sap_table_style(table, SAP_YELLOW);
-	}
-}
-
-void sap_census_tty(struct sap_report *report, const struct sap_census_view *view)
-{
-	static const struct sap_column columns[] = {
-		{ .head = "SYSTEM", .min = 12 },
-		{ .head = "LIBRARIES", .right = true },
-		{ .head = "DIRECT", .right = true },
-		{ .head = "PACKAGES", .right = true },
-		{ .head = "CODE KiB", .right = true },
-		{ .head = "BEYOND", .right = true },
-		{ .head = "GUESSES", .right = true },
-		{ .head = "MISSING", .right = true },
-		{ .head = "PROGRAM", .style = SAP_DIM, .min = 12 },
-	};
-	struct sap_table table;
-
-	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
-	for (uint32_t i = 0; i < view->n_rows; i++)
-		put_row(&table, &view->rows[i]);
-	sap_table_end(&table);
-	sap_tty_line(&report->tty, SAP_DIM,
-		     "LIBRARIES: loaded at start, as %s loads them; BEYOND: further "
-		     "ones by PAM, NSS, dlopen notes",
-		     sap_report_cpu(view->cpu_level));
 }

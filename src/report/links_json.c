@@ -46,7 +46,7 @@ static void put_libraries(struct sap_report *report, struct sap_json *json,
 	const struct sap_facts *facts = view->facts;
 	struct sap_edge_index index;
 
-	if (!sap_edge_index_make(report, closure, true, true, &index))
+	if (!sap_edge_index_make(report, closure, true, true, NULL, &index))
 		return;
 	sap_json_list(json, "libraries");
 	for (uint32_t i = 0; i < closure->libs.n; i++) {
@@ -56,7 +56,8 @@ static void put_libraries(struct sap_report *report, struct sap_json *json,
 		sap_json_text(json, "path", sap_report_path(facts, lib->object));
 		sap_json_text(json, "soname",
 			      sap_facts_str(facts, facts->objects.v[lib->object].soname));
-		sap_report_json_owner(report, json, facts, lib->object);
+		if (view->owners_known)
+			sap_report_json_owner(report, json, facts, lib->object);
 		sap_json_bool(json, "direct", is_direct(closure, &index, i));
 		sap_json_bool(json, "strict", lib->strict);
 		sap_json_u64(json, "depth", lib->depth);
@@ -125,7 +126,8 @@ void sap_links_json_program(struct sap_report *report, struct sap_json *json,
 	sap_json_text(json, "program", path);
 	if (program->asked && !sap_str_eq(path, sap_str_of(program->asked)))
 		sap_json_text(json, "asked", sap_str_of(program->asked));
-	sap_report_json_owner(report, json, view->facts, program->object);
+	if (view->owners_known)
+		sap_report_json_owner(report, json, view->facts, program->object);
 }
 
 static void put_program(struct sap_report *report, struct sap_json *json,

@@ -131,7 +131,8 @@ bool sap_report_is_loss(const struct sap_facts *facts, const struct sap_diagnost
 
 bool sap_report_complete(const struct sap_facts *facts)
 {
-	if (facts->truncated || facts->diagnostics_dropped || facts->stats.unreadable)
+	if (facts->truncated || facts->diagnostics_dropped || facts->stats.unreadable ||
+	    !sap_report_owners_known(facts))
 		return false;
 	for (size_t i = 0; i < facts->diagnostics.n; i++) {
 		if (sap_report_is_loss(facts, &facts->diagnostics.v[i]))
@@ -186,13 +187,16 @@ static uint32_t key_of(const struct sap_link_edge *edge, bool by_to)
 	return end == UINT32_MAX ? 0 : end + 1;
 }
 
-static bool is_wanted(const struct sap_link_edge *edge, bool all)
+static bool is_wanted(const struct sap_closure *closure, size_t e, bool all,
+		      const unsigned char *skip)
 {
-	return all || !edge->optional || edge->to != SAP_NONE;
+	const struct sap_link_edge *edge = &closure->edges.v[e];
+
+	return (!skip || !skip[e]) && (all || !edge->optional || edge->to != SAP_NONE);
 }
 
 bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *closure, bool by_to,
-			 bool all, struct sap_edge_index *index)
+			 bool all, const unsigned char *skip, struct sap_edge_index *index)
 {
 	size_t keys = closure->libs.n + 1;
 	size_t n = closure->edges.n;
@@ -207,13 +211,13 @@ bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *cl
 	}
 	for (size_t i = 0; i < n; i++)
 		index->first[key_of(&closure->edges.v[i], by_to) + 2] +=
-			is_wanted(&closure->edges.v[i], all);
+			is_wanted(closure, i, all, skip);
 	for (size_t k = 2; k < keys + 2; k++)
 		index->first[k] += index->first[k - 1];
 	for (size_t i = 0; i < n; i++) {
 		uint32_t key = key_of(&closure->edges.v[i], by_to);
 
-		if (!is_wanted(&closure->edges.v[i], all))
+		if (!is_wanted(closure, i, all, skip))
 			continue;
 		index->order[index->first[key + 1]++] = (uint32_t)i;
 	}
@@ -288,6 +292,32 @@ void sap_report_json_ids(struct sap_json *json, const char *key, const struct sa
 			     range.n ? &facts->ids.v[range.at] : NULL);
 }
 
+bool sap_report_owners_known(const struct sap_facts *facts)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < facts->settings.n; i++) {
+		const struct sap_setting *s = &facts->settings.v[i];
+
+		any |= s->kind == SAP_SET_DATABASE;
+		if (s->kind == SAP_SET_DATABASE &&
+		    !sap_str_is(sap_facts_str(facts, s->value), "read"))
+			return false;
+	}
+	/* Where something is closed, a database may lie behind it. */
+	if (facts->truncated || (!any && facts->stats.unreadable))
+		return false;
+	/* Noted about the root: a whole part of the work is missing, databases maybe. */
+	for (size_t i = 0; i < facts->diagnostics.n; i++) {
+		const struct sap_diagnostic *d = &facts->diagnostics.v[i];
+
+		if (sap_str_is(sap_facts_str(facts, d->path), "/") &&
+		    sap_str_is(sap_facts_str(facts, d->code), "worker-died"))
+			return false;
+	}
+	return true;
+}
+
 void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 			   const struct sap_facts *facts, uint32_t object)
 {
@@ -295,7 +325,7 @@ void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 
 	if (purl.n)
 		sap_json_ascii(json, "package", purl);
-	else
+	else if (sap_report_owners_known(facts))
 		sap_json_null(json, "package");
 }
 
@@ -325,6 +355,17 @@ void sap_report_put_package(const struct sap_tty *tty, const struct sap_facts *f
 	sap_tty_escape(tty->out, sap_facts_str(facts, facts->packages.v[package].version));
 }
 
+void sap_report_put_owner(const struct sap_tty *tty, const struct sap_links_view *view,
+			  uint32_t object)
+{
+	uint32_t package = view->facts->objects.v[object].package;
+
+	if (package == SAP_NONE && !view->owners_known)
+		sap_buf_puts(tty->out, SAP_STR("owner unknown"));
+	else
+		sap_report_put_package(tty, view->facts, package);
+}
+
 void sap_report_heading(const struct sap_tty *tty, enum sap_style style, const char *fmt, ...)
 {
 	char line[256];
@@ -342,7 +383,7 @@ void sap_report_heading(const struct sap_tty *tty, enum sap_style style, const c
 void sap_report_more(const struct sap_tty *tty, size_t shown, size_t all)
 {
 	if (shown < all)
-		sap_tty_line(tty, SAP_DIM, "  and %zu more", all - shown);
+		sap_tty_line(tty, SAP_DIM, "  and %zu more (-v shows all)", all - shown);
 }
 
 const char *sap_report_cpu(int cpu_level)

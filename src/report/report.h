@@ -64,6 +64,7 @@ struct sap_links_view {
 	uint32_t n_programs;
 	int cpu_level;
 	bool cpu_of_host;
+	bool owners_known; /* false: nobody has asked which packages own the objects */
 };
 
 /* The tree of each program: each library once in full, with path, package and reason. */
@@ -73,7 +74,9 @@ void sap_report_links(struct sap_report *report, const struct sap_links_view *vi
  * that was not found is the command's to report, on stderr; JSON has it under "problems". */
 void sap_report_count(struct sap_report *report, const struct sap_links_view *view);
 
-/* Every chain from each program to a library. */
+/* Every chain from each program to a library. Where a closure has gaps (incomplete, or needed
+ * libraries not found), or the program is static, that it does not load one is not said. Of
+ * more than three programs only those that load it are listed for people. */
 struct sap_why_view {
 	struct sap_links_view links;
 	const char *library;                  /* as asked for */
@@ -119,7 +122,7 @@ struct sap_reverse_view {
 	uint32_t n_entries;
 	const struct sap_reverse_step *steps;
 	const uint32_t *services;
-	uint32_t n_services; /* distinct services that load it */
+	uint32_t n_services; /* distinct services that load it, at start or later */
 	int cpu_level;
 	bool cpu_of_host;
 };
@@ -141,6 +144,7 @@ struct sap_census_row {
 	uint32_t beyond;     /* further libraries by PAM, NSS, dlopen notes (no guesses) */
 	uint32_t guesses;    /* further ones by strings alone */
 	uint32_t missing;
+	bool incomplete; /* the closure is not complete: there may be more */
 };
 
 struct sap_census_view {

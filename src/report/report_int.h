@@ -5,9 +5,11 @@
  *   report.c          life cycle, dispatch, what both formats ask of facts
  *   scan_tty.c scan_tables.c            scan for people: the frame; its lists
  *   scan_json.c object_json.c           scan for programs: the document; one ELF object
- *   links_tty.c links_json.c            trees, counts
- *   answers_tty.c answers_json.c        why, unneeded, census
- *   reverse_tty.c                       the blast radius of a library
+ *   links_tty.c tree_tty.c links_json.c trees, counts
+ *   answers_tty.c answers_json.c        why, unneeded; all JSON that is no tree
+ *   census_tty.c                        the census
+ *   reverse.c reverse_tty.c             the blast radius of a library: counts; for people
+ *   gaps.c                              what of a closure is unknown, and why
  *   json.c tty.c utf8.h                 the writers
  */
 #ifndef SAP_REPORT_REPORT_INT_H
@@ -61,10 +63,51 @@ struct sap_edge_index {
 };
 
 /* all: also edges that found nothing and may, such as an NSS service that is not installed.
+ * skip: not NULL: leaves out those edges e whose skip[e] is not 0.
  * False: out of memory (the output is marked as failed). */
 bool sap_edge_index_make(struct sap_report *report, const struct sap_closure *closure, bool by_to,
-			 bool all, struct sap_edge_index *index);
+			 bool all, const unsigned char *skip, struct sap_edge_index *index);
 void sap_edge_index_clear(struct sap_edge_index *index);
+
+/* ---- gaps.c ----------------------------------------------------------------------------- */
+
+/* Needed libraries of a closure that were not found. */
+uint32_t sap_gaps_missing(const struct sap_closure *closure);
+/* Whether a library may be in it that is not in closure->libs. */
+bool sap_gaps_any(const struct sap_closure *closure);
+/* The red line before an answer that has gaps; nothing for others. */
+void sap_gaps_put_line(const struct sap_tty *tty, const struct sap_facts *facts,
+		       const struct sap_closure *closure);
+/* The first diagnostic that says that the file with that path (of a search: it may lead over
+ * symbolic links) could not be read in full; NULL: there is none. */
+const struct sap_diagnostic *sap_gaps_loss(const struct sap_facts *facts, struct sap_str path);
+/* The same for exactly that path. */
+const struct sap_diagnostic *sap_gaps_loss_at(const struct sap_facts *facts, struct sap_str path);
+
+/* ---- reverse.c -------------------------------------------------------------------------- */
+
+/* A service that loads the library, with the entries that it starts. */
+struct sap_reverse_service {
+	uint32_t service; /* index in facts->services */
+	bool strict;      /* one of them loads it at start */
+	struct sap_range entries;
+};
+
+struct sap_reverse_counts {
+	uint32_t programs, libraries, services, enabled; /* enabled: of the services */
+};
+
+struct sap_reverse_sum {
+	struct sap_reverse_counts at_start, later; /* later: only there */
+	struct sap_reverse_service *services;      /* by index, that is by name */
+	uint32_t n_services;
+	uint32_t *entries; /* indices in view->entries */
+};
+
+/* False: out of memory (the output is marked as failed). */
+bool sap_reverse_sum_make(struct sap_report *report, const struct sap_reverse_view *view,
+			  struct sap_reverse_sum *sum);
+void sap_reverse_sum_clear(struct sap_reverse_sum *sum);
 
 /* ---- report.c: JSON --------------------------------------------------------------------- */
 
@@ -80,7 +123,9 @@ void sap_report_json_each(struct sap_json *json, const char *key, const struct s
 /* The same for a range of facts->ids. */
 void sap_report_json_ids(struct sap_json *json, const char *key, const struct sap_facts *facts,
 			 struct sap_range range);
-/* The package that owns an object: its purl or null. */
+/* Whether "no package owns it" can be said: all package databases that are there were read. */
+bool sap_report_owners_known(const struct sap_facts *facts);
+/* The package that owns an object: its purl, or null for none. */
 void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 			   const struct sap_facts *facts, uint32_t object);
 
@@ -91,11 +136,24 @@ void sap_report_cell_package(struct sap_table *table, const struct sap_facts *fa
 			     uint32_t package);
 void sap_report_put_package(const struct sap_tty *tty, const struct sap_facts *facts,
 			    uint32_t package);
+/* "name version" of the package that owns an object; "unowned"; "owner unknown". */
+void sap_report_put_owner(const struct sap_tty *tty, const struct sap_links_view *view,
+			  uint32_t object);
 /* A section's heading, an empty line before it. */
 void sap_report_heading(const struct sap_tty *tty, enum sap_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* "  and N more" where a list was cut. */
+/* "  and N more (-v shows all)" where a list was cut. */
 void sap_report_more(const struct sap_tty *tty, size_t shown, size_t all);
+/* "s" where n is not 1; "y" or "ies". */
+static inline const char *sap_plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+static inline const char *sap_plural_y(uint64_t n)
+{
+	return n == 1 ? "y" : "ies";
+}
 /* "x86-64-v3"; "base". */
 const char *sap_report_cpu(int cpu_level);
 
@@ -112,12 +170,15 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 			  unsigned max);
 void sap_scan_tty_diagnostics(struct sap_report *report, const struct sap_scan_view *view);
 uint32_t sap_scan_count_unowned(const struct sap_facts *facts);
+size_t sap_scan_count_losses(const struct sap_facts *facts);
 
 void sap_links_json(struct sap_report *report, const struct sap_links_view *view);
 void sap_links_tty(struct sap_report *report, const struct sap_links_view *view);
+void sap_tree_tty(struct sap_report *report, const struct sap_links_view *view,
+		  const struct sap_closure *closure);
 void sap_count_tty(struct sap_report *report, const struct sap_links_view *view);
 void sap_links_json_problems(struct sap_json *json, const struct sap_links_view *view);
-/* The keys "program", "asked" (where it differs) and "package". */
+/* The keys "program", "asked" (where it differs) and "package" (where owners are known). */
 void sap_links_json_program(struct sap_report *report, struct sap_json *json,
 			    const struct sap_links_view *view,
 			    const struct sap_links_program *program);

@@ -3,62 +3,125 @@
 
 #include "report/report_int.h"
 
-/* ---- the headline ----------------------------------------------------------------------- */
+enum { SERVICES_SHOWN = 20, LINES_SHOWN = 40 };
 
-struct counts {
-	uint32_t programs, libraries, beyond; /* beyond: not at start, of both */
-	uint32_t enabled;                     /* services */
-};
-
-static struct counts count(struct sap_report *report, const struct sap_reverse_view *view)
+static struct sap_str of_buf(struct sap_report *report, const struct sap_buf *buf)
 {
-	unsigned char *seen = calloc(view->facts->services.n + 1, 1);
-	struct counts c = { 0 };
-
-	if (!seen)
+	if (!sap_buf_ok(buf))
 		report->out->failed = true;
-	for (uint32_t i = 0; i < view->n_entries; i++) {
-		const struct sap_reverse_entry *entry = &view->entries[i];
-
-		c.beyond += !entry->strict;
-		c.programs += entry->strict && entry->is_program;
-		c.libraries += entry->strict && !entry->is_program;
-		for (uint32_t j = 0; seen && j < entry->services.n; j++) {
-			uint32_t s = view->services[entry->services.at + j];
-
-			c.enabled += !seen[s] && view->facts->services.v[s].enabled == SAP_YES;
-			seen[s] = 1;
-		}
-	}
-	free(seen);
-	return c;
+	return sap_buf_str(buf);
 }
 
-static void put_headline(struct sap_report *report, const struct sap_reverse_view *view)
+/* ---- the headline ----------------------------------------------------------------------- */
+
+/* "liblzma.so.5 (PATH, PACKAGE)" */
+static void put_library(struct sap_report *report, const struct sap_facts *facts, uint32_t object,
+			unsigned *column)
 {
-	const struct sap_facts *facts = view->facts;
 	const struct sap_tty *tty = &report->tty;
-	struct counts c = count(report, view);
+	struct sap_buf text;
+	struct sap_tty into = { .out = &text };
+
+	sap_buf_init(&text, SIZE_MAX / 2);
+	sap_tty_escape(&text, sap_report_name(facts, object));
+	sap_tty_flow(tty, column, SAP_BOLD, of_buf(report, &text));
+	sap_buf_reset(&text);
+	sap_buf_puts(&text, SAP_STR(" ("));
+	sap_tty_escape(&text, sap_report_path(facts, object));
+	sap_buf_puts(&text, SAP_STR(","));
+	sap_tty_flow(tty, column, SAP_PLAIN, of_buf(report, &text));
+	sap_buf_reset(&text);
+	sap_buf_putc(&text, ' ');
+	sap_report_put_package(&into, facts, facts->objects.v[object].package);
+	sap_buf_putc(&text, ')');
+	sap_tty_flow(tty, column, SAP_PLAIN, of_buf(report, &text));
+	sap_buf_clear(&text);
+}
+
+static void put_headline(struct sap_report *report, const struct sap_reverse_view *view,
+			 const struct sap_reverse_sum *sum)
+{
+	const struct sap_reverse_counts *start = &sum->at_start, *later = &sum->later;
+	const struct sap_tty *tty = &report->tty;
+	unsigned column = 0;
 
 	for (uint32_t i = 0; i < view->n_libraries; i++) {
-		uint32_t object = view->libraries[i];
-
-		sap_tty_text(tty, SAP_BOLD, sap_report_name(facts, object));
-		sap_buf_puts(tty->out, SAP_STR(" ("));
-		sap_tty_escape(tty->out, sap_report_path(facts, object));
-		sap_buf_puts(tty->out, SAP_STR(", "));
-		sap_report_put_package(tty, facts, facts->objects.v[object].package);
-		sap_buf_puts(tty->out, i + 1 < view->n_libraries ? SAP_STR("),\n") : SAP_STR(")"));
+		put_library(report, view->facts, view->libraries[i], &column);
+		if (i + 1 < view->n_libraries) {
+			sap_buf_puts(tty->out, SAP_STR(",\n"));
+			column = 0;
+		}
 	}
 	if (view->n_libraries == 0)
 		sap_tty_text(tty, SAP_BOLD, sap_str_of(view->library));
-	sap_buf_printf(tty->out, ": loaded by %u program%s, %u service%s (%u enabled), %u librar%s",
-		       c.programs, c.programs == 1 ? "" : "s", view->n_services,
-		       view->n_services == 1 ? "" : "s", c.enabled, c.libraries,
-		       c.libraries == 1 ? "y" : "ies");
-	if (c.beyond)
-		sap_buf_printf(tty->out, "; by %u more after their start", c.beyond);
+	sap_buf_putc(tty->out, ':');
+	column++;
+	sap_tty_flowf(tty, &column, SAP_PLAIN, " at start %u program%s,", start->programs,
+		      sap_plural(start->programs));
+	sap_tty_flowf(tty, &column, SAP_PLAIN, " %u service%s (%u enabled),", start->services,
+		      sap_plural(start->services), start->enabled);
+	sap_tty_flowf(tty, &column, SAP_PLAIN, " %u librar%s;", start->libraries,
+		      sap_plural_y(start->libraries));
+	if (later->programs || later->services || later->libraries) {
+		sap_tty_flowf(tty, &column, SAP_PLAIN,
+			      " later (PAM, NSS, dlopen) %u more program%s,", later->programs,
+			      sap_plural(later->programs));
+		sap_tty_flowf(tty, &column, SAP_PLAIN, " %u more service%s,", later->services,
+			      sap_plural(later->services));
+		sap_tty_flowf(tty, &column, SAP_PLAIN, " %u more librar%s", later->libraries,
+			      sap_plural_y(later->libraries));
+	} else {
+		sap_tty_flowf(tty, &column, SAP_PLAIN, " later (PAM, NSS, dlopen) no more");
+	}
 	sap_buf_putc(tty->out, '\n');
+}
+
+/* ---- services --------------------------------------------------------------------------- */
+
+/* "  ssh.service enabled: /usr/sbin/sshd" */
+static void put_service(const struct sap_tty *tty, const struct sap_reverse_view *view,
+			const struct sap_reverse_sum *sum, const struct sap_reverse_service *s)
+{
+	const struct sap_facts *facts = view->facts;
+	const struct sap_service *service = &facts->services.v[s->service];
+	bool enabled = service->enabled == SAP_YES;
+
+	sap_buf_puts(tty->out, SAP_STR("  "));
+	sap_tty_text(tty, enabled ? SAP_BOLD : SAP_PLAIN, sap_facts_str(facts, service->name));
+	if (enabled)
+		sap_buf_puts(tty->out, SAP_STR(" enabled"));
+	if (!s->strict)
+		sap_buf_puts(tty->out, enabled ? SAP_STR(", later") : SAP_STR(" later"));
+	for (uint32_t i = 0; i < s->entries.n; i++) {
+		uint32_t entry = sum->entries[s->entries.at + i];
+
+		sap_buf_puts(tty->out, i ? SAP_STR(", ") : SAP_STR(": "));
+		sap_tty_text(tty, SAP_DIM, sap_report_path(facts, view->entries[entry].object));
+	}
+	sap_buf_putc(tty->out, '\n');
+}
+
+/* Enabled ones first. */
+static void put_services(struct sap_report *report, const struct sap_reverse_view *view,
+			 const struct sap_reverse_sum *sum)
+{
+	uint32_t max = report->options.verbose ? UINT32_MAX : SERVICES_SHOWN;
+	uint32_t shown = 0;
+
+	if (sum->n_services == 0)
+		return;
+	sap_report_heading(&report->tty, SAP_BOLD, "Services");
+	for (unsigned enabled = 2; enabled-- > 0;) {
+		for (uint32_t i = 0; i < sum->n_services && shown < max; i++) {
+			const struct sap_reverse_service *s = &sum->services[i];
+
+			if ((view->facts->services.v[s->service].enabled == SAP_YES) != enabled)
+				continue;
+			put_service(&report->tty, view, sum, s);
+			shown++;
+		}
+	}
+	sap_report_more(&report->tty, shown, sum->n_services);
 }
 
 /* ---- by package ------------------------------------------------------------------------- */
@@ -101,7 +164,7 @@ static bool group_items(const struct sap_reverse_view *view, struct item *items)
 	return true;
 }
 
-/* "  /usr/sbin/sshd -> libsystemd.so.0 -> liblzma.so.5 (ssh.service)" */
+/* "  /usr/sbin/sshd -> libsystemd.so.0 -> liblzma.so.5" */
 static void put_entry(const struct sap_tty *tty, const struct sap_reverse_view *view,
 		      const struct sap_reverse_entry *entry)
 {
@@ -119,43 +182,53 @@ static void put_entry(const struct sap_tty *tty, const struct sap_reverse_view *
 			sap_buf_printf(tty->out, " [%s]", sap_edge_kind_name(step->kind));
 	}
 	sap_tty_end(tty, SAP_DIM);
-	for (uint32_t i = 0; i < entry->services.n; i++) {
-		const struct sap_service *s =
-			&facts->services.v[view->services[entry->services.at + i]];
-
-		sap_buf_puts(tty->out, i ? SAP_STR(", ") : SAP_STR(" ("));
-		sap_tty_text(tty, s->enabled == SAP_YES ? SAP_BOLD : SAP_PLAIN,
-			     sap_facts_str(facts, s->name));
-		sap_buf_puts(tty->out, s->enabled == SAP_YES ? SAP_STR(" enabled") : SAP_STR(""));
-	}
-	sap_buf_puts(tty->out, entry->services.n ? SAP_STR(")\n") : SAP_STR("\n"));
+	sap_buf_putc(tty->out, '\n');
 }
 
-static void put_package(struct sap_report *report, const struct sap_reverse_view *view,
-			const struct item *items, uint32_t n)
+static void put_heading(struct sap_report *report, const struct sap_reverse_view *view,
+			const struct item *item)
 {
 	const struct sap_tty *tty = &report->tty;
 
 	sap_buf_putc(report->out, '\n');
 	sap_tty_begin(tty, SAP_BOLD);
-	sap_report_put_package(tty, view->facts, items[0].package);
+	sap_report_put_package(tty, view->facts, item->package);
 	sap_tty_end(tty, SAP_BOLD);
-	sap_buf_printf(report->out, ": %u\n", n);
-	for (uint32_t i = 0; i < n; i++)
-		put_entry(tty, view, &view->entries[items[i].entry]);
+	sap_buf_printf(report->out, ": %u\n", item->group);
+}
+
+static void put_packages(struct sap_report *report, const struct sap_reverse_view *view,
+			 const struct item *items)
+{
+	uint32_t lines = report->options.verbose ? UINT32_MAX : LINES_SHOWN;
+	uint32_t shown = 0, in_group = 0;
+
+	/* A heading alone at the end says nothing: it needs room for two lines. */
+	for (; shown < view->n_entries && lines >= (in_group ? 1 : 2); shown++) {
+		if (in_group == 0) {
+			put_heading(report, view, &items[shown]);
+			in_group = items[shown].group;
+			lines--;
+		}
+		put_entry(&report->tty, view, &view->entries[items[shown].entry]);
+		in_group--;
+		lines--;
+	}
+	sap_report_more(&report->tty, shown, view->n_entries);
 }
 
 void sap_reverse_tty(struct sap_report *report, const struct sap_reverse_view *view)
 {
 	struct item *items = calloc(view->n_entries + 1ul, sizeof(*items));
+	struct sap_reverse_sum sum;
 
-	put_headline(report, view);
 	if (!items || !group_items(view, items)) {
 		report->out->failed = true;
-		free(items);
-		return;
+	} else if (sap_reverse_sum_make(report, view, &sum)) {
+		put_headline(report, view, &sum);
+		put_services(report, view, &sum);
+		put_packages(report, view, items);
+		sap_reverse_sum_clear(&sum);
 	}
-	for (uint32_t i = 0; i < view->n_entries; i += items[i].group)
-		put_package(report, view, &items[i], items[i].group);
 	free(items);
 }

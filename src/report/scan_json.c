@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include <string.h>
+
 #include "report/report_int.h"
 
 struct text {
@@ -98,8 +100,10 @@ static void put_summary(struct sap_json *json, const struct sap_scan_view *view)
 	};
 
 	sap_json_object(json, "summary");
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-		sap_json_u64(json, counts[i].key, counts[i].n);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		if (sap_report_owners_known(facts) || strcmp(counts[i].key, "unowned") != 0)
+			sap_json_u64(json, counts[i].key, counts[i].n);
+	}
 	sap_json_close(json);
 }
 
@@ -319,8 +323,9 @@ void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view)
 	put_programs(&json, view);
 	put_libraries(report, &json, view);
 	put_services(&json, facts);
-	sap_report_json_each(&json, "unowned", facts, (uint32_t)facts->objects.n, unowned_at,
-			     facts->objects.v);
+	if (sap_report_owners_known(facts))
+		sap_report_json_each(&json, "unowned", facts, (uint32_t)facts->objects.n,
+				     unowned_at, facts->objects.v);
 	put_diagnostics(&json, facts);
 	if (view->with_files) {
 		sap_json_list(&json, "files");

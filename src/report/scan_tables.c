@@ -146,40 +146,9 @@ out:
 	free(v);
 }
 
-void sap_scan_tty_missing(struct sap_report *report, const struct sap_scan_view *view)
-{
-	static const struct sap_column columns[] = {
-		{ .right = true },
-		{ .style = SAP_RED, .min = 30 },
-		{ .min = 16 },
-	};
-	const struct sap_facts *facts = view->facts;
-	struct sap_table table;
-	size_t n, shown;
-	struct ranked *v = rank_objects(report, view->radius, by_missing, &n);
+/* ---- by folder -------------------------------------------------------------------------- */
 
-	shown = shown_of(report, n, MISSING_SHOWN);
-	if (!v || n == 0)
-		goto out;
-	sap_report_heading(&report->tty, SAP_RED,
-			   "%zu program%s with missing libraries or versions "
-			   "(see sapper links PROGRAM)",
-			   n, n == 1 ? "" : "s");
-	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
-	for (size_t i = 0; i < shown; i++) {
-		sap_table_printf(&table, "%5u", v[i].first);
-		sap_table_text(&table, sap_report_path(facts, v[i].object));
-		sap_report_cell_package(&table, facts, facts->objects.v[v[i].object].package);
-	}
-	sap_table_end(&table);
-	sap_report_more(&report->tty, shown, n);
-out:
-	free(v);
-}
-
-/* ---- what nobody owns ------------------------------------------------------------------- */
-
-/* Unowned objects whose folders share their first two components. */
+/* Objects whose folders share their first two components. */
 struct group {
 	struct sap_str key;    /* these */
 	struct sap_str prefix; /* the folder that all of them lie in */
@@ -227,35 +196,36 @@ static int compare_groups(const void *left, const void *right)
 
 /* Objects go by path, so those of a group stand together, or nearly: "/a/b-c" sorts between
  * "/a/b" and "/a/b/c". Such a group then comes twice, which does no harm. */
-static size_t make_groups(const struct sap_facts *facts, struct group *groups)
+static size_t make_groups(const struct sap_facts *facts, const uint32_t *objects, size_t n_objects,
+			  struct group *groups)
 {
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < facts->objects.n; i++) {
-		struct sap_str dir = sap_path_dir(sap_report_path(facts, i));
+	for (size_t i = 0; i < n_objects; i++) {
+		struct sap_str dir = sap_path_dir(sap_report_path(facts, objects[i]));
 		struct sap_str key = first_components(dir);
 
-		if (facts->objects.v[i].package != SAP_NONE)
-			continue;
 		if (n && sap_str_eq(groups[n - 1].key, key)) {
 			narrow(&groups[n - 1], dir);
 			groups[n - 1].n++;
 			continue;
 		}
-		groups[n++] = (struct group){ key, dir, 1, i };
+		groups[n++] = (struct group){ key, dir, 1, objects[i] };
 	}
 	qsort(groups, n, sizeof(*groups), compare_groups);
 	return n;
 }
 
-static void put_groups(struct sap_report *report, const struct sap_facts *facts, uint32_t unowned,
-		       unsigned max)
+/* Objects, in the order of their index, by folder: at most max lines. */
+static void put_groups(struct sap_report *report, const struct sap_facts *facts,
+		       const uint32_t *objects, size_t n_objects, unsigned max,
+		       enum sap_style style)
 {
-	static const struct sap_column columns[] = {
+	const struct sap_column columns[] = {
 		{ .right = true },
-		{ .style = SAP_YELLOW, .min = 40 },
+		{ .style = style, .min = 40 },
 	};
-	struct group *groups = calloc(unowned + 1ul, sizeof(*groups));
+	struct group *groups = calloc(n_objects + 1, sizeof(*groups));
 	struct sap_table table;
 	uint32_t told = 0;
 	size_t n;
@@ -264,7 +234,7 @@ static void put_groups(struct sap_report *report, const struct sap_facts *facts,
 		report->out->failed = true;
 		return;
 	}
-	n = make_groups(facts, groups);
+	n = make_groups(facts, objects, n_objects, groups);
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
 	for (size_t i = 0; i < n && i < max; i++) {
 		sap_table_printf(&table, "%5u", groups[i].n);
@@ -277,43 +247,141 @@ static void put_groups(struct sap_report *report, const struct sap_facts *facts,
 		told += groups[i].n;
 	}
 	sap_table_end(&table);
-	sap_report_more(&report->tty, told, unowned);
+	sap_report_more(&report->tty, told, n_objects);
 	free(groups);
 }
 
-void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view *view, unsigned max)
+static void put_paths(struct sap_report *report, const struct sap_facts *facts,
+		      const uint32_t *objects, size_t n, enum sap_style style)
 {
-	static const struct sap_column columns[] = {
+	const struct sap_column columns[] = {
 		{ .right = true },
-		{ .style = SAP_YELLOW, .min = 40 },
+		{ .style = style, .min = 40 },
 	};
-	const struct sap_facts *facts = view->facts;
-	uint32_t n = sap_scan_count_unowned(facts);
 	struct sap_table table;
 
-	if (n == 0)
-		return;
-	sap_report_heading(&report->tty, SAP_YELLOW, "%u object%s that no package owns%s", n,
-			   n == 1 ? "" : "s",
-			   facts->packages.n ? ": nobody updates these"
-					     : " (there is no package database)");
-	if (n > max && !report->options.verbose) {
-		put_groups(report, facts, n, max);
-		return;
-	}
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
-	for (uint32_t i = 0; i < facts->objects.n; i++) {
-		if (facts->objects.v[i].package != SAP_NONE)
-			continue;
+	for (size_t i = 0; i < n; i++) {
 		sap_table_printf(&table, " ");
-		sap_table_text(&table, sap_report_path(facts, i));
+		sap_table_text(&table, sap_report_path(facts, objects[i]));
 	}
 	sap_table_end(&table);
 }
 
+/* ---- what is missing -------------------------------------------------------------------- */
+
+static int compare_objects(const void *left, const void *right)
+{
+	const uint32_t *a = left, *b = right;
+
+	return *a < *b ? -1 : *a > *b;
+}
+
+/* Programs that a package owns: what a person can do something about. */
+static void put_missing_owned(struct sap_report *report, const struct sap_facts *facts,
+			      const struct ranked *v, size_t n, size_t n_owned)
+{
+	static const struct sap_column columns[] = {
+		{ .head = "MISSING", .right = true },
+		{ .head = "PROGRAM", .style = SAP_RED, .min = 30 },
+		{ .head = "PACKAGE", .min = 16 },
+	};
+	size_t shown = shown_of(report, n_owned, MISSING_SHOWN), told = 0;
+	struct sap_table table;
+
+	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
+	for (size_t i = 0; i < n && told < shown; i++) {
+		uint32_t package = facts->objects.v[v[i].object].package;
+
+		if (package == SAP_NONE)
+			continue;
+		sap_table_printf(&table, "%u", v[i].first);
+		sap_table_text(&table, sap_report_path(facts, v[i].object));
+		sap_report_cell_package(&table, facts, package);
+		told++;
+	}
+	sap_table_end(&table);
+	sap_report_more(&report->tty, shown, n_owned);
+}
+
+void sap_scan_tty_missing(struct sap_report *report, const struct sap_scan_view *view)
+{
+	const struct sap_facts *facts = view->facts;
+	size_t n, n_unowned = 0;
+	struct ranked *v = rank_objects(report, view->radius, by_missing, &n);
+	uint32_t *unowned = calloc(view->radius->n_objects + 1ul, sizeof(*unowned));
+
+	if (!v || !unowned)
+		report->out->failed = true;
+	if (!v || !unowned || n == 0)
+		goto out;
+	for (size_t i = 0; i < n; i++) {
+		if (facts->objects.v[v[i].object].package == SAP_NONE)
+			unowned[n_unowned++] = v[i].object;
+	}
+	qsort(unowned, n_unowned, sizeof(*unowned), compare_objects);
+	sap_report_heading(&report->tty, SAP_RED,
+			   "%zu program%s with missing libraries or versions "
+			   "(see sapper links PROGRAM)",
+			   n, sap_plural(n));
+	if (n_unowned < n)
+		put_missing_owned(report, facts, v, n, n - n_unowned);
+	if (n_unowned && n_unowned < n)
+		sap_tty_line(&report->tty, SAP_DIM, "  %zu of them no package owns:", n_unowned);
+	if (n_unowned > MISSING_SHOWN && !report->options.verbose)
+		put_groups(report, facts, unowned, n_unowned, MISSING_SHOWN, SAP_RED);
+	else if (n_unowned)
+		put_paths(report, facts, unowned, n_unowned, SAP_RED);
+out:
+	free(unowned);
+	free(v);
+}
+
+/* ---- what nobody owns ------------------------------------------------------------------- */
+
+void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view *view, unsigned max)
+{
+	const struct sap_facts *facts = view->facts;
+	uint32_t *objects = calloc(facts->objects.n + 1, sizeof(*objects));
+	size_t n = 0;
+
+	if (!objects)
+		report->out->failed = true;
+	for (uint32_t i = 0; objects && i < facts->objects.n; i++) {
+		if (facts->objects.v[i].package == SAP_NONE)
+			objects[n++] = i;
+	}
+	if (n && !sap_report_owners_known(facts)) {
+		sap_report_heading(
+			&report->tty, SAP_RED,
+			"Who owns %zu object%s is not known: a package database could not "
+			"be read in full",
+			n, sap_plural(n));
+	} else if (n) {
+		sap_report_heading(&report->tty, SAP_YELLOW, "%zu object%s that no package owns%s",
+				   n, sap_plural(n),
+				   facts->packages.n ? ": no package updates these"
+						     : " (there is no package database)");
+		if (n > max && !report->options.verbose)
+			put_groups(report, facts, objects, n, max, SAP_YELLOW);
+		else
+			put_paths(report, facts, objects, n, SAP_YELLOW);
+	}
+	free(objects);
+}
+
 /* ---- what could not be read ------------------------------------------------------------- */
 
-/* Losses before remarks. */
+size_t sap_scan_count_losses(const struct sap_facts *facts)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < facts->diagnostics.n; i++)
+		n += sap_report_is_loss(facts, &facts->diagnostics.v[i]);
+	return n;
+}
+
+/* Losses before other remarks. */
 static void put_diagnostics(struct sap_report *report, const struct sap_facts *facts, bool losses,
 			    struct sap_table *table, size_t *room)
 {
@@ -342,13 +410,14 @@ void sap_scan_tty_diagnostics(struct sap_report *report, const struct sap_scan_v
 	};
 	const struct sap_facts *facts = view->facts;
 	size_t n = facts->diagnostics.n;
-	size_t room = DIAGNOSTICS_SHOWN;
+	size_t room = DIAGNOSTICS_SHOWN, losses = sap_scan_count_losses(facts);
 	struct sap_table table;
 
 	if (n == 0)
 		return;
 	sap_report_heading(&report->tty, SAP_YELLOW,
-			   "%zu remark%s on what could not be read or told", n, n == 1 ? "" : "s");
+			   "%zu remark%s, %zu of them %s (something was left out)", n,
+			   sap_plural(n), losses, losses == 1 ? "a loss" : "losses");
 	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
 	put_diagnostics(report, facts, true, &table, &room);
 	put_diagnostics(report, facts, false, &table, &room);

@@ -2,7 +2,7 @@
 #include "model/machine.h"
 #include "report/report_int.h"
 
-enum { MACHINES_SHOWN = 4, UNOWNED_SHOWN = 10, UNOWNED_SHOWN_CROWDED = 5 };
+enum { MACHINES_SHOWN = 3, UNOWNED_SHOWN = 10, UNOWNED_SHOWN_CROWDED = 5 };
 
 /* ---- the first lines -------------------------------------------------------------------- */
 
@@ -45,7 +45,7 @@ static bool contains(struct sap_str text, struct sap_str part)
 	return part.n == 0 || (text.n && memmem(text.p, text.n, part.p, part.n));
 }
 
-static void put_title(const struct sap_tty *tty, const struct sap_facts *facts)
+static void put_title(struct sap_buf *out, const struct sap_facts *facts)
 {
 	struct sap_str name = sap_facts_str(facts, facts->os.pretty_name);
 	struct sap_str release = sap_facts_str(facts, facts->os.point_release);
@@ -56,62 +56,98 @@ static void put_title(const struct sap_tty *tty, const struct sap_facts *facts)
 		name = sap_facts_str(facts, facts->os.id);
 	if (!facts->has_os || name.n == 0)
 		name = SAP_STR("Unknown system (no os-release)");
-	sap_tty_text(tty, SAP_BOLD, name);
+	sap_tty_escape(out, name);
 	if (!contains(name, release)) {
-		sap_buf_puts(tty->out, SAP_STR(", "));
-		sap_tty_text(tty, SAP_BOLD, release);
+		sap_buf_puts(out, SAP_STR(", "));
+		sap_tty_escape(out, release);
 	}
+}
+
+static void put_machines(struct sap_buf *out, const struct sap_facts *facts)
+{
+	struct machine_count machines[64];
+	unsigned n = count_machines(facts, machines, 64);
+
+	for (unsigned i = 0; i < n && i < MACHINES_SHOWN; i++) {
+		sap_buf_puts(out, i ? SAP_STR(", ") : SAP_STR(""));
+		sap_buf_puts(out, sap_str_of(machines[i].name));
+		if (n > 1)
+			sap_buf_printf(out, " (%u)", machines[i].n);
+	}
+	if (n > MACHINES_SHOWN)
+		sap_buf_printf(out, " and %u more", n - MACHINES_SHOWN);
+}
+
+/* A part of the first line; on a line of its own where it does not fit. */
+static void put_part(const struct sap_tty *tty, unsigned *column, struct sap_buf *part,
+		     enum sap_style style)
+{
+	struct sap_str text = sap_buf_str(part);
+	unsigned columns = sap_tty_columns(text);
+	unsigned width = tty->width ? tty->width : UINT32_MAX;
+
+	if (!sap_buf_ok(part))
+		tty->out->failed = true;
+	if (text.n == 0)
+		return;
+	if (*column && (*column + 3 > width || columns > width - *column - 3)) {
+		sap_buf_putc(tty->out, '\n');
+		*column = 0;
+	} else if (*column) {
+		sap_buf_puts(tty->out, SAP_STR("   "));
+		*column += 3;
+	}
+	sap_tty_begin(tty, style);
+	sap_tty_shorten(tty->out, text, width);
+	sap_tty_end(tty, style);
+	*column += columns < width ? columns : width;
+	sap_buf_reset(part);
 }
 
 static void put_header(const struct sap_tty *tty, const struct sap_facts *facts)
 {
-	struct machine_count machines[16];
-	unsigned n = count_machines(facts, machines, 16);
+	unsigned column = 0;
+	struct sap_buf part;
 
-	put_title(tty, facts);
-	sap_buf_puts(tty->out, SAP_STR("   "));
-	sap_tty_text(tty, SAP_PLAIN, sap_facts_str(facts, facts->target));
-	for (unsigned i = 0; i < n && i < MACHINES_SHOWN; i++) {
-		sap_buf_puts(tty->out, i ? SAP_STR(", ") : SAP_STR("   "));
-		sap_buf_puts(tty->out, sap_str_of(machines[i].name));
-		if (n > 1)
-			sap_buf_printf(tty->out, " (%u)", machines[i].n);
-	}
-	if (n > MACHINES_SHOWN)
-		sap_buf_puts(tty->out, SAP_STR(", ..."));
+	sap_buf_init(&part, SIZE_MAX / 2);
+	put_title(&part, facts);
+	put_part(tty, &column, &part, SAP_BOLD);
+	sap_tty_escape(&part, sap_facts_str(facts, facts->target));
+	put_part(tty, &column, &part, SAP_PLAIN);
+	put_machines(&part, facts);
+	put_part(tty, &column, &part, SAP_PLAIN);
 	sap_buf_putc(tty->out, '\n');
+	sap_buf_clear(&part);
 }
 
 /* Why this is not the whole picture, before everything else. */
 static void put_incomplete(const struct sap_tty *tty, const struct sap_facts *facts)
 {
 	const struct sap_rec_stats *stats = &facts->stats;
-	size_t losses = 0;
+	size_t losses = sap_scan_count_losses(facts);
 
+	if (facts->objects.n == 0)
+		sap_tty_line(tty, SAP_RED,
+			     "no ELF object was found: is this the right folder, and is it "
+			     "mounted?");
 	if (sap_report_complete(facts))
 		return;
-	for (size_t i = 0; i < facts->diagnostics.n; i++)
-		losses += sap_report_is_loss(facts, &facts->diagnostics.v[i]);
 	if (facts->truncated)
 		sap_tty_line(tty, SAP_RED, "INCOMPLETE: the facts stop before their end");
 	if (stats->unreadable)
 		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %llu file%s or folder%s could not be read",
-			     (unsigned long long)stats->unreadable,
-			     stats->unreadable == 1 ? "" : "s", stats->unreadable == 1 ? "" : "s");
+			     (unsigned long long)stats->unreadable, sap_plural(stats->unreadable),
+			     sap_plural(stats->unreadable));
 	else if (losses)
-		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %zu thing%s could not be told, see below",
-			     losses, losses == 1 ? "" : "s");
+		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %zu remark%s, %zu of them %s, see below",
+			     facts->diagnostics.n, sap_plural(facts->diagnostics.n), losses,
+			     losses == 1 ? "a loss" : "losses");
 	if (facts->diagnostics_dropped)
 		sap_tty_line(tty, SAP_RED, "INCOMPLETE: %llu further remarks were dropped",
 			     (unsigned long long)facts->diagnostics_dropped);
 }
 
 /* ---- counts ----------------------------------------------------------------------------- */
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
 
 static void put_package_types(struct sap_buf *out, const struct sap_facts *facts)
 {
@@ -149,16 +185,16 @@ static void put_counts(struct sap_report *report, const struct sap_scan_view *vi
 
 	for (size_t i = 0; i < facts->services.n; i++)
 		enabled += facts->services.v[i].enabled == SAP_YES;
-	sap_buf_printf(out, "%zu package%s", facts->packages.n, plural(facts->packages.n));
+	sap_buf_printf(out, "%zu package%s", facts->packages.n, sap_plural(facts->packages.n));
 	put_package_types(out, facts);
 	sap_buf_printf(out, ", %zu ELF object%s, %u program%s (%u dynamic, %u static)\n",
-		       facts->objects.n, plural(facts->objects.n), radius->n_programs,
-		       plural(radius->n_programs), radius->n_dynamic,
+		       facts->objects.n, sap_plural(facts->objects.n), radius->n_programs,
+		       sap_plural(radius->n_programs), radius->n_dynamic,
 		       radius->n_programs - radius->n_dynamic);
 	sap_buf_printf(out, "%zu service%s (%u enabled), %llu file%s in %llu folder%s\n",
-		       facts->services.n, plural(facts->services.n), enabled,
-		       (unsigned long long)facts->stats.files, plural(facts->stats.files),
-		       (unsigned long long)facts->stats.dirs, plural(facts->stats.dirs));
+		       facts->services.n, sap_plural(facts->services.n), enabled,
+		       (unsigned long long)facts->stats.files, sap_plural(facts->stats.files),
+		       (unsigned long long)facts->stats.dirs, sap_plural(facts->stats.dirs));
 	if (has_x86_64(facts))
 		sap_tty_line(&report->tty, SAP_DIM, "libraries found as on a CPU of level %s (%s)",
 			     sap_report_cpu(view->cpu_level),

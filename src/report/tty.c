@@ -73,6 +73,25 @@ static size_t prefix(struct sap_str s, unsigned n)
 	return at;
 }
 
+/* A path without some of its folders. False: even its file name is too wide. */
+static bool shorten_folders(struct sap_buf *out, struct sap_str path, unsigned width)
+{
+	struct sap_str base = sap_path_base(path);
+	unsigned tail = sap_tty_columns(base) + 4; /* ".../" */
+	size_t head = 0;
+
+	if (path.n == 0 || path.p[0] != '/' || base.n == 0 || tail > width)
+		return false;
+	if (tail + 1 < width)
+		head = prefix(path, width - tail - 1);
+	while (head && path.p[head] != '/')
+		head--;
+	sap_buf_put(out, path.p, head);
+	sap_buf_puts(out, head ? SAP_STR("/.../") : SAP_STR(".../"));
+	sap_buf_puts(out, base);
+	return true;
+}
+
 void sap_tty_shorten(struct sap_buf *out, struct sap_str escaped, unsigned width)
 {
 	unsigned columns = sap_tty_columns(escaped);
@@ -83,6 +102,8 @@ void sap_tty_shorten(struct sap_buf *out, struct sap_str escaped, unsigned width
 		sap_buf_puts(out, escaped);
 		return;
 	}
+	if (shorten_folders(out, escaped, width))
+		return;
 	head = (width - 3) / 3;
 	tail = prefix(escaped, columns - (width - 3 - head));
 	sap_buf_put(out, escaped.p, prefix(escaped, head));
@@ -130,6 +151,44 @@ void sap_tty_line(const struct sap_tty *tty, enum sap_style style, const char *f
 	va_end(ap);
 	sap_tty_put(tty, style, line);
 	sap_buf_putc(tty->out, '\n');
+}
+
+void sap_tty_flow(const struct sap_tty *tty, unsigned *column, enum sap_style style,
+		  struct sap_str text)
+{
+	unsigned columns, width = tty->width;
+
+	if (text.n && text.p[0] == ',') {
+		sap_buf_putc(tty->out, ',');
+		text = sap_str_skip(text, 1);
+		++*column;
+	}
+	columns = sap_tty_columns(text);
+	if (width && *column && *column + 1ull + columns > width) {
+		sap_buf_puts(tty->out, SAP_STR("\n    "));
+		*column = 4;
+		while (text.n && text.p[0] == ' ') {
+			text = sap_str_skip(text, 1);
+			columns--;
+		}
+	}
+	sap_tty_begin(tty, style);
+	sap_buf_puts(tty->out, text);
+	sap_tty_end(tty, style);
+	*column += columns;
+}
+
+void sap_tty_flowf(const struct sap_tty *tty, unsigned *column, enum sap_style style,
+		   const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
+		text[0] = '\0';
+	va_end(ap);
+	sap_tty_flow(tty, column, style, sap_str_of(text));
 }
 
 /* ---- tables ----------------------------------------------------------------------------- */
@@ -265,12 +324,17 @@ static void put_cell(const struct sap_table *table, unsigned c, struct sap_str t
 	if (table->columns[c].right)
 		put_blanks(tty, width - shown);
 	if (columns) {
+		size_t from;
+
 		sap_tty_begin(tty, style);
+		from = tty->out->n;
 		sap_tty_shorten(tty->out, text, width);
+		if (columns > width) /* a path without folders may be narrower than that */
+			shown = sap_tty_columns(sap_str_skip(sap_buf_str(tty->out), from));
 		sap_tty_end(tty, style);
 	}
 	if (c + 1 < table->n_columns) {
-		put_blanks(tty, (table->columns[c].right ? 0 : width - shown) + 2);
+		put_blanks(tty, (table->columns[c].right || shown > width ? 0 : width - shown) + 2);
 		return;
 	}
 	while (sap_buf_ok(tty->out) && tty->out->n && tty->out->p[tty->out->n - 1] == ' ')

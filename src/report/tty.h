@@ -34,7 +34,9 @@ void sap_tty_escape(struct sap_buf *out, struct sap_str s);
 unsigned sap_tty_columns(struct sap_str s);
 
 /* Appends an escaped text of more than `width` columns with "..." in place of its middle; the
- * end, which tells file names apart, keeps the larger part. A shorter one stays whole. */
+ * end, which tells file names apart, keeps the larger part. Of a path folders are left out
+ * ("/usr/.../libz.so.1"), and of its file name only where that alone is too wide. A shorter
+ * text stays whole. */
 void sap_tty_shorten(struct sap_buf *out, struct sap_str escaped, unsigned width);
 
 void sap_tty_begin(const struct sap_tty *tty, enum sap_style style);
@@ -45,6 +47,14 @@ void sap_tty_put(const struct sap_tty *tty, enum sap_style style, const char *wo
 void sap_tty_text(const struct sap_tty *tty, enum sap_style style, struct sap_str s);
 void sap_tty_line(const struct sap_tty *tty, enum sap_style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Appends `text` (already escaped) to a sentence that has reached *column: on a new line, four
+ * blanks deep, where it and one mark after it would not fit. Blanks at its beginning are left
+ * out there; a comma at its beginning stays behind, on the old line. */
+void sap_tty_flow(const struct sap_tty *tty, unsigned *column, enum sap_style style,
+		  struct sap_str text);
+void sap_tty_flowf(const struct sap_tty *tty, unsigned *column, enum sap_style style,
+		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* ---- tables ----------------------------------------------------------------------------- */
 

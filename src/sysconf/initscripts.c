@@ -316,39 +316,28 @@ static int find_started(struct sap_sysconf *sc, struct sap_err *err)
 	return rc < 0 ? rc : 0;
 }
 
-static int read_script(struct sap_sysconf *sc, struct sap_str path, struct sap_rec_service *rec,
-		       struct sap_str *programs, struct sap_err *err)
+static int read_script(struct sap_sysconf *sc, struct sap_str path, struct sap_err *err)
 {
 	struct sap_str guesses[SAP_INITSCRIPT_PROGRAMS_MAX];
 	struct sap_span bytes;
 	uint32_t n = 0;
 	int rc = sap_sysconf_read(sc, path, SAP_UNIT_FILE_MAX, &sc->file, &bytes, err);
 
-	if (rc > 0)
+	sap_programs_begin(sc->programs);
+	if (rc <= 0)
+		return rc;
+	rc = sap_programs_add_interpreter(sc->programs, bytes, err);
+	if (rc == 0)
 		rc = sap_initscript_read(bytes, &sc->file, guesses, SAP_INITSCRIPT_PROGRAMS_MAX, &n,
 					 err);
-	for (uint32_t i = 0; rc == 0 && i < n; i++) {
-		struct sap_str found;
-		uint8_t type = 0;
-		bool again = false;
-
-		rc = sap_sysconf_canonical(sc, guesses[i], &sc->file, &found, &type, err);
-		if (rc <= 0)
-			continue;
-		rc = 0;
-		for (uint32_t k = 0; k < rec->programs.n; k++)
-			again |= sap_str_eq(programs[k], found);
-		if (type == DT_REG && !again)
-			programs[rec->programs.n++] = found;
-	}
-	rec->programs.v = programs;
+	for (uint32_t i = 0; rc == 0 && i < n; i++)
+		rc = sap_programs_add(sc->programs, guesses[i], true, err);
 	return rc;
 }
 
 static int emit_script(struct sap_sysconf *sc, struct sap_str dir, struct sap_str name,
 		       struct sap_err *err)
 {
-	struct sap_str programs[SAP_INITSCRIPT_PROGRAMS_MAX];
 	struct sap_rec_service rec = { .kind = SAP_SERVICE_INIT, .name = name };
 	struct sap_err fault = { 0 };
 	struct sap_input_file file;
@@ -369,9 +358,10 @@ static int emit_script(struct sap_sysconf *sc, struct sap_str dir, struct sap_st
 	sap_input_file_close(&file);
 	if (!runs)
 		return 0;
-	rc = read_script(sc, path, &rec, programs, err);
+	rc = read_script(sc, path, err);
 	if (rc < 0)
 		return rc;
+	rec.programs = sap_programs_list(sc->programs);
 	rec.path = path;
 	rec.enabled = sap_pool_find(sc->pool, name) == UINT32_MAX ? SAP_NO : SAP_YES;
 	return sc->sink->service(sc->sink, &rec, err);

@@ -250,13 +250,15 @@ int sap_sysconf_services(struct sap_input *input, struct sap_sink *sink, struct 
 
 	if (rc < 0)
 		goto out;
-	units = sap_units_new(&sc);
+	sc.programs = sap_programs_new(&sc);
+	units = sc.programs ? sap_units_new(&sc) : NULL;
 	rc = units ? sap_units_emit(units, err) : sap_err_nomem(err);
 	if (rc < 0)
 		goto out;
 	rc = sap_initscripts_emit(&sc, units, err);
 out:
 	sap_units_free(units);
+	sap_programs_free(sc.programs);
 	sap_sysconf_end(&sc);
 	return rc;
 }

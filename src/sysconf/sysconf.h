@@ -32,9 +32,14 @@ int sap_sysconf_modules(struct sap_input *input, struct sap_sink *sink, struct s
  *
  * Masked units and aliases are not given. Programs are canonical paths where the file exists,
  * else as written (also with specifiers: "/opt/%i/run"); a name without folder that is
- * nowhere in systemd's own path is left out. Enabled: linked from a .wants, .requires or
- * .upholds folder under its name, an alias or an instance, or so is a socket, timer or path
- * that activates it. */
+ * nowhere in systemd's own path is left out. A program that is a script ("#!" in its first
+ * SAP_SHEBANG_MAX bytes, which are all that is read of it) is followed by its interpreter, for
+ * "env NAME" also by NAME, and so on where those are scripts; an init script's programs begin
+ * with the interpreter of the script itself. Of "sh -c TEXT" the absolute path that TEXT begins
+ * with (or that follows "exec" there) counts where the file exists.
+ *
+ * Enabled: linked from a .wants, .requires or .upholds folder under its name, an alias or an
+ * instance, or so is a socket, timer or path that activates it. */
 int sap_sysconf_services(struct sap_input *input, struct sap_sink *sink, struct sap_err *err);
 
 /* ---- pure parsers, for tests and fuzzing: bytes in, records out ------------------------- */

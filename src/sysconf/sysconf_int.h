@@ -21,6 +21,7 @@ struct sap_sysconf {
 	struct sap_arena arena; /* lives as long as the call */
 	struct sap_arena file;  /* reset for each file read */
 	struct sap_pool *pool;
+	struct sap_programs *programs; /* of sap_sysconf_services only */
 };
 
 int sap_sysconf_begin(struct sap_sysconf *sc, struct sap_input *input, struct sap_sink *sink,
@@ -109,6 +110,9 @@ enum sap_unit_exec {
 /* What a unit file and its drop-ins say; texts live in the arena. */
 struct sap_unit {
 	SAP_VEC(struct sap_str) exec[SAP_UNIT_EXECS]; /* programs as written, without prefixes */
+	/* For each of them: the absolute path that the text of "sh -c TEXT" begins with, after
+	 * an optional "exec"; mostly empty. */
+	SAP_VEC(struct sap_str) inner[SAP_UNIT_EXECS];
 	struct sap_str user;
 	struct sap_str triggers; /* Service= of a socket, Unit= of a timer or path */
 	bool accept;             /* Accept=yes: each connection starts an instance */
@@ -123,6 +127,35 @@ void sap_unit_clear(struct sap_unit *unit);
 /* Absolute paths that an init script seems to start, by pattern: guesses, each once. */
 int sap_initscript_read(struct sap_span bytes, struct sap_arena *arena, struct sap_str *paths,
 			uint32_t max, uint32_t *n, struct sap_err *err);
+
+/* ---- programs --------------------------------------------------------------------------- */
+
+/* The absolute path after "#!", and what it starts where it is env; else empty. Only the first
+ * SAP_SHEBANG_MAX bytes count. */
+void sap_shebang_read(struct sap_span bytes, struct sap_str *interpreter, struct sap_str *name);
+
+/* The programs of one service after the other; what was found and read is remembered. */
+struct sap_programs;
+
+/* NULL: out of memory. */
+struct sap_programs *sap_programs_new(struct sap_sysconf *sc);
+void sap_programs_free(struct sap_programs *programs);
+
+/* Starts an empty list. */
+void sap_programs_begin(struct sap_programs *programs);
+
+/* Adds where a word leads (canonical, else as written; a name without folder: nothing where it
+ * is nowhere), then what runs it where that is a script. Each path once. if_exists: only
+ * regular files that exist. */
+int sap_programs_add(struct sap_programs *programs, struct sap_str word, bool if_exists,
+		     struct sap_err *err);
+
+/* What runs the script with these bytes, without the script. */
+int sap_programs_add_interpreter(struct sap_programs *programs, struct sap_span script,
+				 struct sap_err *err);
+
+/* The list; valid until the next begin. */
+struct sap_strs sap_programs_list(const struct sap_programs *programs);
 
 /* ---- services: units first, then the scripts that no unit replaces ---------------------- */
 

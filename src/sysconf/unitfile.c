@@ -9,6 +9,9 @@
 
 enum section { SECTION_OTHER, SECTION_SERVICE, SECTION_TRIGGER };
 
+/* What the next word of a shell's command line is. */
+enum shell { SHELL_NONE, SHELL_OPTIONS, SHELL_VALUE, SHELL_TEXT };
+
 struct unit_reader {
 	struct sap_arena *arena;
 	struct sap_unit *unit;
@@ -16,6 +19,8 @@ struct unit_reader {
 	struct sap_buf joined; /* a line with continuations */
 	uint64_t offset;       /* of the line in hand */
 	enum section section;
+	enum shell shell; /* of the command in hand */
+	bool skip_argv0;
 };
 
 static bool is_blank(char c)
@@ -125,14 +130,34 @@ static bool command_word(struct sap_str *rest, char *out, size_t room, size_t *n
 	return true;
 }
 
+static bool is_shell(struct sap_str word)
+{
+	static const struct sap_str names[] = {
+		SAP_STR_INIT("sh"),  SAP_STR_INIT("bash"), SAP_STR_INIT("dash"),
+		SAP_STR_INIT("ash"), SAP_STR_INIT("ksh"),  SAP_STR_INIT("mksh"),
+		SAP_STR_INIT("zsh"),
+	};
+	const char *slash = memrchr(word.p, '/', word.n);
+
+	if (slash)
+		word = sap_str_skip(word, (size_t)(slash - word.p) + 1);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (sap_str_eq(word, names[i]))
+			return true;
+	return false;
+}
+
 static int add_program(struct unit_reader *r, enum sap_unit_exec exec, struct sap_str word,
 		       struct sap_err *err)
 {
 	struct sap_str *slot;
 
+	r->skip_argv0 = false;
 	/* '@': the next word is argv[0]; '-', '+', '!', ':', '|': how to run and to fail. */
-	while (word.n && memchr("@-:+!|", word.p[0], 6))
+	while (word.n && memchr("@-:+!|", word.p[0], 6)) {
+		r->skip_argv0 |= word.p[0] == '@';
 		word = sap_str_skip(word, 1);
+	}
 	if (word.n == 0) {
 		sap_sysconf_blame(r->fault, SAP_EFORMAT, r->offset,
 				  "unit: a command without program");
@@ -144,7 +169,61 @@ static int add_program(struct unit_reader *r, enum sap_unit_exec exec, struct sa
 		return 0;
 	}
 	slot = SAP_VEC_PUSH(&r->unit->exec[exec], SAP_UNIT_PROGRAMS_MAX);
-	return slot && sap_arena_str(r->arena, word, slot) ? 0 : sap_err_nomem(err);
+	if (!slot || !sap_arena_str(r->arena, word, slot) ||
+	    !SAP_VEC_PUSH(&r->unit->inner[exec], SAP_UNIT_PROGRAMS_MAX))
+		return sap_err_nomem(err);
+	if (is_shell(word))
+		r->shell = SHELL_OPTIONS;
+	return 0;
+}
+
+/* What the text of "sh -c" starts, where that is an absolute path. */
+static int add_inner(struct unit_reader *r, enum sap_unit_exec exec, struct sap_str text,
+		     struct sap_err *err)
+{
+	struct sap_str word;
+	size_t n = 0;
+
+	if (!sap_str_word(&text, &word))
+		return 0;
+	if (sap_str_is(word, "exec") && !sap_str_word(&text, &word))
+		return 0;
+	if (word.n > 2 && (word.p[0] == '"' || word.p[0] == '\'') &&
+	    word.p[word.n - 1] == word.p[0])
+		word = (struct sap_str){ word.p + 1, word.n - 2 };
+	while (n < word.n && !memchr(";&|<>()", word.p[n], 7))
+		n++;
+	word.n = n;
+	if (n == 0 || word.p[0] != '/')
+		return 0;
+	return sap_arena_str(r->arena, word, &r->unit->inner[exec].v[r->unit->inner[exec].n - 1])
+		       ? 0
+		       : sap_err_nomem(err);
+}
+
+/* A word after the program, of which only a shell's "-c TEXT" matters. */
+static int add_argument(struct unit_reader *r, enum sap_unit_exec exec, struct sap_str word,
+			struct sap_err *err)
+{
+	enum shell was = r->shell;
+
+	if (r->skip_argv0) {
+		r->skip_argv0 = false;
+		return 0;
+	}
+	r->shell = SHELL_NONE;
+	if (was == SHELL_TEXT)
+		return add_inner(r, exec, word, err);
+	if (was == SHELL_VALUE)
+		r->shell = SHELL_OPTIONS;
+	if (was != SHELL_OPTIONS || word.n < 2 || (word.p[0] != '-' && word.p[0] != '+'))
+		return 0;
+	r->shell = SHELL_OPTIONS;
+	if (word.p[0] == '-' && word.p[1] != '-' && memchr(word.p, 'c', word.n))
+		r->shell = SHELL_TEXT;
+	else if (word.p[1] != '-' && (word.p[word.n - 1] == 'o' || word.p[word.n - 1] == 'O'))
+		r->shell = SHELL_VALUE;
+	return 0;
 }
 
 /* A value of Exec*=: commands separated by a lone ';'. An empty one forgets those before. */
@@ -156,7 +235,7 @@ static int add_commands(struct unit_reader *r, enum sap_unit_exec exec, struct s
 	int rc = 0;
 
 	if (value.n == 0)
-		r->unit->exec[exec].n = 0;
+		r->unit->exec[exec].n = r->unit->inner[exec].n = 0;
 	while (rc == 0 && (value = sap_str_trim(value)).n) {
 		size_t n = 0;
 
@@ -165,12 +244,18 @@ static int add_commands(struct unit_reader *r, enum sap_unit_exec exec, struct s
 			first = true;
 			continue;
 		}
-		command_word(&value, word, first ? sizeof(word) : 0, &n);
+		command_word(&value, word, first || r->shell ? sizeof(word) : 0, &n);
+		if (first)
+			r->shell = SHELL_NONE;
 		if (first && n > sizeof(word))
 			sap_sysconf_blame(r->fault, SAP_ELIMIT, r->offset,
 					  "unit: a program of %zu bytes", n);
 		else if (first)
 			rc = add_program(r, exec, (struct sap_str){ word, n }, err);
+		else if (r->shell)
+			rc = add_argument(
+				r, exec,
+				(struct sap_str){ word, n < sizeof(word) ? n : sizeof(word) }, err);
 		first = false;
 	}
 	return rc;
@@ -283,6 +368,8 @@ int sap_unit_read(struct sap_span bytes, struct sap_arena *arena, struct sap_uni
 
 void sap_unit_clear(struct sap_unit *unit)
 {
-	for (int i = 0; i < SAP_UNIT_EXECS; i++)
+	for (int i = 0; i < SAP_UNIT_EXECS; i++) {
 		sap_vec_clear(&unit->exec[i]);
+		sap_vec_clear(&unit->inner[i]);
+	}
 }

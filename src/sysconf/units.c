@@ -49,8 +49,6 @@ struct sap_units {
 	struct sap_str trees[TREES_MAX];
 	uint8_t n_trees;
 	bool full;
-	struct sap_pool *programs;     /* as written */
-	SAP_VEC(struct sap_str) found; /* canonical, by id */
 };
 
 struct sap_units *sap_units_new(struct sap_sysconf *sc)
@@ -61,9 +59,7 @@ struct sap_units *sap_units_new(struct sap_sysconf *sc)
 		return NULL;
 	u->sc = sc;
 	u->names = sap_pool_new();
-	u->programs = sap_pool_new();
-	if (!u->names || !u->programs || !SAP_VEC_PUSH(&u->known, SAP_UNITS_MAX) ||
-	    !SAP_VEC_PUSH(&u->found, SAP_UNITS_MAX)) {
+	if (!u->names || !SAP_VEC_PUSH(&u->known, SAP_UNITS_MAX)) {
 		sap_units_free(u);
 		return NULL;
 	}
@@ -75,11 +71,9 @@ void sap_units_free(struct sap_units *u)
 	if (!u)
 		return;
 	sap_pool_free(u->names);
-	sap_pool_free(u->programs);
 	sap_vec_clear(&u->known);
 	sap_vec_clear(&u->dropins);
 	sap_vec_clear(&u->wide);
-	sap_vec_clear(&u->found);
 	free(u);
 }
 
@@ -488,69 +482,6 @@ static int read_unit(struct sap_units *u, uint32_t id, struct sap_unit *unit, st
 	return rc;
 }
 
-/* ---- programs --------------------------------------------------------------------------- */
-
-/* Where a program that a unit names is: the canonical path, or what is written where there
- * is no such file. Empty: a name without folder that is nowhere. */
-static int search_program(struct sap_units *u, struct sap_str word, struct sap_str *out,
-			  struct sap_err *err)
-{
-	/* systemd's own search path, which the environment does not change. */
-	static const struct sap_str path[] = {
-		SAP_STR_INIT("/usr/local/sbin"), SAP_STR_INIT("/usr/local/bin"),
-		SAP_STR_INIT("/usr/sbin"),       SAP_STR_INIT("/usr/bin"),
-		SAP_STR_INIT("/sbin"),           SAP_STR_INIT("/bin"),
-	};
-	struct sap_arena *arena = &u->sc->arena;
-	struct sap_str at;
-	uint8_t type = 0;
-	int rc;
-
-	*out = (struct sap_str){ 0 };
-	if (memchr(word.p, '%', word.n)) {
-		*out = word;
-		return sap_arena_str(arena, word, out) ? 0 : sap_err_nomem(err);
-	}
-	if (word.p[0] == '/') {
-		rc = sap_sysconf_canonical(u->sc, word, arena, out, &type, err);
-		if (rc > 0 && type == DT_REG)
-			return 0;
-		return rc < 0 ? rc : sap_sysconf_normal(arena, word, out, err);
-	}
-	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
-		rc = sap_sysconf_join(arena, path[i], word, &at, err);
-		if (rc == 0)
-			rc = sap_sysconf_canonical(u->sc, at, arena, &at, &type, err);
-		if (rc < 0)
-			return rc;
-		if (rc > 0 && type == DT_REG) {
-			*out = at;
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/* search_program with a memory: many units start the same few programs. */
-static int find_program(struct sap_units *u, struct sap_str word, struct sap_str *out,
-			struct sap_err *err)
-{
-	uint32_t id = sap_pool_put(u->programs, word);
-	int rc;
-
-	if (id == UINT32_MAX)
-		return sap_err_nomem(err);
-	if (id == u->found.n) {
-		if (!SAP_VEC_PUSH(&u->found, UINT32_MAX))
-			return sap_err_nomem(err);
-		rc = search_program(u, word, &u->found.v[id], err);
-		if (rc < 0)
-			return rc;
-	}
-	*out = u->found.v[id];
-	return 0;
-}
-
 static int emit_service(struct sap_units *u, uint32_t id, struct sap_unit *unit,
 			struct sap_str path, struct sap_err *err)
 {
@@ -561,32 +492,20 @@ static int emit_service(struct sap_units *u, uint32_t id, struct sap_unit *unit,
 		.user = unit->user,
 		.enabled = u->known.v[id].enabled ? SAP_YES : SAP_NO,
 	};
-	struct sap_str *programs;
-	uint32_t n = 0;
+	struct sap_programs *programs = u->sc->programs;
+	int rc = 0;
 
-	for (int i = 0; i < SAP_UNIT_EXECS; i++)
-		n += (uint32_t)unit->exec[i].n;
-	programs = sap_arena_array(&u->sc->file, n, sizeof(*programs));
-	if (!programs)
-		return sap_err_nomem(err);
-	rec.programs.v = programs;
+	sap_programs_begin(programs);
 	for (int i = 0; i < SAP_UNIT_EXECS; i++) {
-		for (size_t j = 0; j < unit->exec[i].n; j++) {
-			struct sap_str found;
-			bool again = false;
-			int rc = find_program(u, unit->exec[i].v[j], &found, err);
-
-			if (rc < 0)
-				return rc;
-			/* Often meant so: "-plymouth quit" where there is no plymouth. */
-			if (found.n == 0)
-				continue;
-			for (uint32_t k = 0; k < rec.programs.n && !again; k++)
-				again = sap_str_eq(programs[k], found);
-			if (!again)
-				programs[rec.programs.n++] = found;
+		for (size_t j = 0; rc == 0 && j < unit->exec[i].n; j++) {
+			rc = sap_programs_add(programs, unit->exec[i].v[j], false, err);
+			if (rc == 0 && unit->inner[i].v[j].n)
+				rc = sap_programs_add(programs, unit->inner[i].v[j], true, err);
 		}
 	}
+	if (rc < 0)
+		return rc;
+	rec.programs = sap_programs_list(programs);
 	return u->sc->sink->service(u->sc->sink, &rec, err);
 }
 

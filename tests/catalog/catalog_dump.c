@@ -69,6 +69,8 @@ int main(int argc, char **argv)
 	if (r == 0 && repeat)
 		printf("%.2f ms, %u packages, %u files, %u diagnostics\n", best, sink.packages,
 		       sink.files, sink.diagnostics);
+	if (r == 0 && repeat)
+		fwrite(sink.databases.p, 1, sink.databases.n, stdout);
 	else if (r == 0 && sap_buf_ok(&sink.out))
 		r = sap_fd_write_all(STDOUT_FILENO, sink.out.p, sink.out.n, &err);
 	if (r < 0)

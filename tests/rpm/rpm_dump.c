@@ -35,6 +35,8 @@ int main(int argc, char **argv)
 	}
 	sap_buf_init(&buf, SAP_GIB);
 	rpm_sink_init(&sink, quiet ? NULL : &buf);
+	/* rpm has nothing to compare it with. */
+	sink.sink.setting = NULL;
 	catalog.sink = &sink.sink;
 	r = sap_input_open(argv[argc - 1], 0, &catalog.input, &err);
 	if (r == 0)

@@ -8,6 +8,7 @@
  *     R kind text
  *     F path flags kind:digest
  *     D database code message
+ *     S database read|partial|unreadable
  *
  * With buf NULL nothing is kept, but every byte of every text is looked at.
  */
@@ -100,12 +101,24 @@ static int rpm_sink_diagnostic(struct sap_sink *sink, const struct sap_rec_diagn
 	return rpm_sink_count(self, err);
 }
 
+static int rpm_sink_setting(struct sap_sink *sink, const struct sap_rec_setting *rec,
+			    struct sap_err *err)
+{
+	struct rpm_sink *self = (struct rpm_sink *)sink;
+
+	rpm_sink_text(self, SAP_STR("S"), '\t');
+	rpm_sink_text(self, rec->file, '\t');
+	rpm_sink_text(self, rec->value, '\n');
+	return rpm_sink_count(self, err);
+}
+
 /* The other members stay unset: a catalog has no use for them. */
 static inline void rpm_sink_init(struct rpm_sink *self, struct sap_buf *buf)
 {
 	*self = (struct rpm_sink){
 		.sink = { .package = rpm_sink_package,
 			  .file = rpm_sink_file,
+			  .setting = rpm_sink_setting,
 			  .diagnostic = rpm_sink_diagnostic },
 		.buf = buf,
 	};

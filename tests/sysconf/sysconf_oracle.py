@@ -213,6 +213,66 @@ def check_units(program, root):
         check_exec(root, u, r)
 
 
+SEARCH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
+
+
+def which(root, word):
+    """Where a word leads inside root: a regular file, or None."""
+    for c in [word] if word.startswith("/") else [d + "/" + word for d in SEARCH]:
+        path = resolve(root, c)
+        if path and os.path.isfile(root.rstrip("/") + path):
+            return path
+    return None
+
+
+def runs_it(root, path):
+    """The words of a script's first line that name programs."""
+    try:
+        with open(root.rstrip("/") + path, "rb") as f:
+            m = re.match(rb"#![ \t]*(/[^ \t\n\0]*)(?![^ \t\n\0])([^\n\0]*)", f.read(256) + b"\n")
+    except OSError:
+        return []
+    if not m:
+        return []
+    first, rest = (x.decode("utf-8", "replace") for x in m.groups())
+    names = []
+    if os.path.basename(first) == "env":
+        names = [w for w in re.sub(r"^\s*-S", " ", rest).split() if w[0] != "-" and "=" not in w][:1]
+    return [first] + names
+
+
+def with_interpreters(root, words):
+    """The programs that words lead to, each followed by what runs it."""
+    out = []
+    for word in words:
+        path = word if "%" in word else which(root, word)
+        if not path and not word.startswith("/"):
+            continue
+        if (path or word) in out:
+            continue
+        out.append(path or word)
+        if path and "%" not in path:
+            out += [p for p in with_interpreters(root, runs_it(root, path)) if p not in out]
+    return out
+
+
+def shell_text(root, words):
+    """What the text of "sh -c" starts: a path that exists, or nothing."""
+    m = re.match(r"[\w/]*\b(sh|bash|dash|ash|ksh|zsh)\0(-\w+\0)*?-\w*c\w*\0\s*(?:exec\s+)?[\"']?(/[^\s;&|<>()\"']*)",
+                 "\0".join(words))
+    return [m.group(3)] if m and which(root, m.group(3)) and "%" not in m.group(3) else []
+
+
+def check_scripts(program, root):
+    """Init scripts: their interpreters come first, and each script among their programs is
+    followed by what runs it."""
+    for row in dump(program, root).get("init", []):
+        got = row[4].split()
+        want = with_interpreters(root, runs_it(root, row[1]))
+        check(got[:len(want)] == want, f"{root}: {row[1]} is run by {got}", want)
+        check(set(with_interpreters(root, got)) == set(got), f"{root}: {row[1]} starts {got}")
+
+
 def check_exec(root, unit, row):
     files = [row[1]]
     drop = {}
@@ -246,17 +306,11 @@ def check_exec(root, unit, row):
                 words = shlex.split(command) if command.count('"') % 2 == 0 and \
                     command.count("'") % 2 == 0 else command.split()
                 if words:
-                    execs.setdefault(key, []).append(words[0].lstrip("@-:+!|"))
-    programs = set()
-    for word in sum(execs.values(), []):
-        if word.startswith("/"):
-            programs.add(word if "%" in word else resolve(root, word) or word)
-            continue
-        for d in ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"):
-            if resolve(root, d + "/" + word):
-                programs.add(resolve(root, d + "/" + word))
-                break
-    check(set(row[4].split()) == programs, f"{root}: {unit} starts {row[4]}", sorted(programs))
+                    words[0] = words[0].lstrip("@-:+!|")
+                    execs.setdefault(key, []).extend(words[:1] + shell_text(root, words))
+    order = ("Start", "Condition", "StartPre", "StartPost", "Reload", "Stop", "StopPost")
+    programs = with_interpreters(root, sum((execs.get("Exec" + k, []) for k in order), []))
+    check(row[4].split() == programs, f"{root}: {unit} starts {row[4]}", programs)
     check(row[2] == user, f"{root}: {unit} runs as {row[2]}", user)
 
 
@@ -301,6 +355,7 @@ def main():
         check_cache(program, root)
         check_conf(program, root)
         check_units(program, root)
+        check_scripts(program, root)
         check_modules(program, root)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

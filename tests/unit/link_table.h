@@ -7,15 +7,15 @@
  *   exe|lib PATH KEY=VALUE...  an object. Keys: needed soname rpath runpath filter aux interp
  *                              loader (folders built in) verneed (FILE:VERSION[:weak]) verdef
  *                              use string abi (x86-64 i386 arm64 s390x) flag (nodeflib exec
- *                              setuid static) inode import export (NAME[@VERSION]) note
+ *                              setuid static damaged) inode import export (NAME[@VERSION]) note
  *                              (PRIORITY:FEATURE:SONAME/SONAME). Lists are cut at commas. An
  *                              exe has glibc's interp unless it says otherwise.
  *   debian, musl               the loader and libc of either
- *   link PATH TARGET, dir PATH, other PATH
+ *   link PATH TARGET, dir PATH, other PATH [unreadable|empty|no-file|damaged]
  *   cache SONAME PATH [hwcaps=NAME] [flags=N], conf DIR, preload NAME, muslpath ARCH DIR,
  *   nss DATABASE SERVICE, pam SERVICE TYPE MODULE, paminclude SERVICE TYPE SERVICE
  *   option level=N | beyond | path=LD_LIBRARY_PATH | lookups (on demand, only what `known`
- *   lines name is known; `known PATH` is then an answer)
+ *   lines name is known; `known PATH` is then an answer, `known PATH unreadable` too)
  * and questions, whose answers are the indented lines behind them:
  *   closure PATH            libraries in load order: PATH HOW [KIND] [beyond]; `missing NAME:
  *                           WHY of the last step`; `version FILE VERSION [weak]`;
@@ -140,6 +140,8 @@ static void set_flag(struct sap_rec_object *rec, struct sap_str flag)
 {
 	if (sap_str_is(flag, "nodeflib"))
 		rec->flags |= SAP_OBJ_NODEFLIB;
+	else if (sap_str_is(flag, "damaged"))
+		rec->flags |= SAP_OBJ_DAMAGED;
 	else if (sap_str_is(flag, "exec"))
 		rec->type = 2;
 	else if (sap_str_is(flag, "setuid"))
@@ -381,8 +383,24 @@ static void add_known(struct table *t, struct sap_str rest)
 
 	sap_str_word(&rest, &rec.path);
 	if (sap_str_word(&rest, &rec.canonical))
-		rec.result = sap_str_is(rec.canonical, "dir") ? SAP_LOOKUP_DIR : SAP_LOOKUP_OBJECT;
+		rec.result = sap_str_is(rec.canonical, "dir")          ? SAP_LOOKUP_DIR
+			     : sap_str_is(rec.canonical, "unreadable") ? SAP_LOOKUP_UNREADABLE
+								       : SAP_LOOKUP_OBJECT;
 	CHECK_OK(t->facts->sink.lookup(&t->facts->sink, &rec, &err), &err);
+}
+
+static enum sap_other_reason other_reason(struct sap_str word)
+{
+	static const char *const names[] = { [SAP_OTHER_UNREADABLE] = "unreadable",
+					     [SAP_OTHER_EMPTY] = "empty",
+					     [SAP_OTHER_NO_FILE] = "no-file",
+					     [SAP_OTHER_DAMAGED] = "damaged" };
+
+	for (int i = SAP_OTHER_UNREADABLE; i <= SAP_OTHER_DAMAGED; i++) {
+		if (sap_str_eq(word, sap_str_of(names[i])))
+			return (enum sap_other_reason)i;
+	}
+	return SAP_OTHER_NOT_ELF;
 }
 
 static bool add_to_tree(struct table *t, struct sap_str verb, struct sap_str rest)
@@ -407,7 +425,7 @@ static bool add_to_tree(struct table *t, struct sap_str verb, struct sap_str res
 		sink->dir(sink, &(struct sap_rec_dir){ path }, &err);
 	} else if (sap_str_is(verb, "other")) {
 		add_dirs(t, path);
-		sink->other(sink, &(struct sap_rec_other){ path, 1 }, &err);
+		sink->other(sink, &(struct sap_rec_other){ path, 1, other_reason(target) }, &err);
 	} else if (sap_str_is(verb, "cache")) {
 		add_cache(t, rest);
 	} else if (sap_str_is(verb, "known")) {

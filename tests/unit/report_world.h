@@ -144,6 +144,12 @@ static struct world make_world(void)
 
 	add_packages(&facts->sink);
 	add_objects(&facts->sink);
+	const struct sap_rec_setting database = { .kind = SAP_SET_DATABASE,
+						  .file = SAP_STR("/var/lib/dpkg/status"),
+						  .key = SAP_STR("deb"),
+						  .value = SAP_STR("read") };
+
+	CHECK_OK(facts->sink.setting(&facts->sink, &database, &err), &err);
 	add_rest(&facts->sink);
 	facts->whole = true;
 	facts->target = sap_pool_put(facts->pool, SAP_STR("/mnt/\x9b"));

@@ -105,7 +105,8 @@ static void a_broken_record_does_not_hide_the_next(void)
 	CHECK(tree_said(&tree, "file\t2\t/d/ok\t0\t0\t\n"));
 	CHECK_INT(tree.sink.packages, 2);
 	CHECK_INT(tree.sink.files, 1);
-	CHECK_INT(tree.sink.diagnostics, 6);
+	CHECK(tree_said(&tree, "\tno empty line ends the last record"));
+	CHECK_INT(tree.sink.diagnostics, 7);
 	tree_clear(&tree);
 }
 
@@ -119,6 +120,36 @@ static void something_else_in_its_place_is_said(void)
 	CHECK_INT(tree.sink.diagnostics, 1);
 	CHECK(tree_said(&tree, "diagnostic\t/lib/apk/db/installed\tunsupported\t"));
 	tree_clear(&tree);
+}
+
+static void check_state(const char *text, const char *want, const char *said)
+{
+	struct tree tree;
+
+	tree_init(&tree);
+	tree_write(&tree, INSTALLED, text);
+	tree_read(&tree, sap_catalog_apk);
+	TREE_DATABASES(&tree, want);
+	CHECK_INT(tree.sink.diagnostics, said != NULL);
+	CHECK(!said || tree_said(&tree, said));
+	tree_clear(&tree);
+}
+
+static void how_much_was_read_is_said(void)
+{
+	static const char partial[] = "apk partial /lib/apk/db/installed\n";
+	static const char none[] = "apk unreadable /lib/apk/db/installed\n";
+
+	check_things(INSTALLED, sap_catalog_apk, none);
+	check_things("usr/" INSTALLED, sap_catalog_apk,
+		     "apk unreadable /usr/lib/apk/db/installed\n");
+	check_state("P:a\nV:1\n\n", "apk read /lib/apk/db/installed\n", NULL);
+	check_state("", none, "installed\tempty\t0\t");
+	check_state("P:a\nV:1\n\nP:b\nV:2\n", partial, "\tformat\t17\tno empty line ends");
+	check_state("P:a\nV:1\n\nP:b\nV:2", partial, "\tformat\t16\tno empty line ends");
+	check_state("P:a\nV:1\n\nP:b\nV", partial, "\tformat\t14\tno empty line ends");
+	check_state("P:a\nV:1\n\nP:b\n", partial, "\tformat\t13\tno empty line ends");
+	check_state("P:a\nV:1\n\nP:b\n\n", partial, "\ta record without a version");
 }
 
 static void the_samples(void)
@@ -141,7 +172,8 @@ static void the_samples(void)
 			memcpy(tree.root, path.p, path.n);
 			tree_read(&tree, sap_catalog_apk);
 			CHECK_INT(tree.sink.packages, corrupt ? 1 : 4);
-			CHECK_INT(tree.sink.diagnostics, corrupt);
+			/* Both are cut from larger ones, without the last empty line. */
+			CHECK_INT(tree.sink.diagnostics, 1 + corrupt);
 		} else {
 			check_skip("apk samples", "SAP_SHARED names no folder with them");
 		}
@@ -169,6 +201,7 @@ int main(void)
 	two_names_of_one_database_are_read_once();
 	a_broken_record_does_not_hide_the_next();
 	something_else_in_its_place_is_said();
+	how_much_was_read_is_said();
 	the_samples();
 	check_damage(two_packages, parse);
 	check_damage("busybox>1@edge !musl a=1\n", parse_world);

@@ -159,6 +159,7 @@ static void status_d_of_distroless_images(void)
 		   "Source: openssl\n");
 	tree_write(&tree, "var/lib/dpkg/status.d/libssl1.1.md5sums",
 		   MD5_A "  usr/lib/libssl.so.1.1\n" MD5_B "  ./usr/share/x\n" MD5_B "  ../up\n");
+	tree_write(&tree, "var/lib/dpkg/status.d/dHpkYXRh.md5sums", "");
 	tree_write(&tree, "var/lib/dpkg/status.d/dHpkYXRh",
 		   "Package: tzdata\nVersion: 2024a\nArchitecture: all\n");
 	TREE_CHECK(
@@ -311,6 +312,115 @@ static void large_lists_in_any_order_match(void)
 	tree_clear(&tree);
 }
 
+#define ONE "Package: a\nStatus: install ok installed\nVersion: 1\n"
+
+static void how_much_was_read_is_said(void)
+{
+	struct tree tree;
+
+	check_things(STATUS, sap_catalog_dpkg, "deb unreadable /var/lib/dpkg/status\n");
+	tree_init(&tree);
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "");
+	tree_write(&tree, STATUS, "");
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "deb unreadable /var/lib/dpkg/status\n");
+	CHECK(tree_said(&tree, "diagnostic\t/var/lib/dpkg/status\tempty\t0\t"));
+	tree_write(&tree, STATUS, ONE);
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "deb partial /var/lib/dpkg/status\n");
+	CHECK(tree_said(&tree, "diagnostic\t/var/lib/dpkg/info\tmissing\t"));
+	CHECK_INT(tree.sink.diagnostics, 1);
+	tree_write(&tree, INFO "a.list", "/.\n/a\n");
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "deb read /var/lib/dpkg/status\n");
+	CHECK_INT(tree.sink.diagnostics, 0);
+	/* What apt says is not about packages and their files. */
+	tree_write(&tree, "var/lib/apt/extended_states", "rubbish");
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "deb read /var/lib/dpkg/status\n");
+	CHECK_INT(tree.sink.diagnostics, 1);
+	tree_clear(&tree);
+}
+
+static void check_partial(struct tree *tree, const char *said)
+{
+	tree_read(tree, sap_catalog_dpkg);
+	TREE_DATABASES(tree, "deb partial /var/lib/dpkg/status\n");
+	CHECK(tree_said(tree, said));
+	CHECK_INT(tree->sink.diagnostics, 1);
+	CHECK_INT(tree->sink.packages, 1);
+}
+
+static void cut_and_missing_lists_are_said(void)
+{
+	struct tree tree;
+
+	tree_init(&tree);
+	tree_write(&tree, STATUS, ONE);
+	tree_write(&tree, INFO "b.list", "/.\n");
+	check_partial(&tree, "status\tmissing\t0\ta is installed but has no readable list");
+	tree_write(&tree, INFO "a.list", "");
+	check_partial(&tree, "/var/lib/dpkg/info/a.list\tempty\t0\t");
+	tree_write(&tree, INFO "a.list", "/.\n/usr/bi");
+	check_partial(&tree, "/var/lib/dpkg/info/a.list\tformat\t10\tthe last line does not end");
+	CHECK(unlink(tree_path(&tree, INFO "a.list")) == 0);
+	tree_make(&tree, INFO "a.list", TREE_FIFO);
+	check_partial(&tree, "/var/lib/dpkg/info/a.list\tunsupported\t");
+	CHECK(unlink(tree_path(&tree, INFO "a.list")) == 0);
+	tree_write(&tree, INFO "a.list", "/.\n");
+	tree_write(&tree, STATUS, ONE "Descript");
+	check_partial(&tree, "status\tformat\t");
+	tree_clear(&tree);
+}
+
+static void status_d_without_digests_is_partial(void)
+{
+	struct tree tree;
+
+	tree_init(&tree);
+	tree_write(&tree, "var/lib/dpkg/status.d/a", "Package: a\nVersion: 1\n");
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "deb partial /var/lib/dpkg/status.d\n");
+	CHECK(tree_said(&tree, "status.d/a\tmissing\t0\ta has no .md5sums"));
+	tree_write(&tree, "var/lib/dpkg/status.d/a.md5sums", MD5_A "  a\n");
+	tree_read(&tree, sap_catalog_dpkg);
+	TREE_DATABASES(&tree, "deb read /var/lib/dpkg/status.d\n");
+	CHECK_INT(tree.sink.diagnostics, 0);
+	tree_clear(&tree);
+}
+
+static void a_closed_folder_is_said_once(void)
+{
+	struct tree tree;
+
+	tree_init(&tree);
+	tree_write(&tree, STATUS, ONE);
+	tree_write(&tree, INFO "a.list", "/.\n/a\n");
+	tree_write(&tree, "var/lib/rpm/x", "");
+	tree_write(&tree, "var/lib/pacman/x", "");
+	if (tree_read_denied(&tree, "var/lib/dpkg", sap_catalog_read)) {
+		TREE_DATABASES(&tree, "deb unreadable /var/lib/dpkg/status\n");
+		CHECK(tree_said(&tree, "diagnostic\t/var/lib/dpkg\tunreadable\t"));
+		CHECK_INT(tree.sink.diagnostics, 1);
+	}
+	if (tree_read_denied(&tree, "var/lib/dpkg/info", sap_catalog_read)) {
+		TREE_DATABASES(&tree, "deb partial /var/lib/dpkg/status\n");
+		CHECK_INT(tree.sink.diagnostics, 1);
+	}
+	if (tree_read_denied(&tree, STATUS, sap_catalog_read)) {
+		TREE_DATABASES(&tree, "deb unreadable /var/lib/dpkg/status\n");
+		CHECK_INT(tree.sink.diagnostics, 1);
+	}
+	/* Nobody knows what is in there. */
+	if (tree_read_denied(&tree, "var/lib", sap_catalog_read)) {
+		TREE_DATABASES(&tree, "");
+		CHECK(tree_said(&tree, "diagnostic\t/var/lib\tunreadable\t"));
+		CHECK_INT(tree.sink.diagnostics, 1);
+	}
+	tree_clear(&tree);
+}
+
 static int parse_status(struct sap_catalog *catalog, struct sap_span text, struct sap_err *err)
 {
 	const struct sap_dpkg_info info = { .has_list = true,
@@ -407,6 +517,10 @@ int main(void)
 	a_line_of_two_mebibytes_is_passed_over();
 	a_thousand_faults_are_enough();
 	large_lists_in_any_order_match();
+	how_much_was_read_is_said();
+	cut_and_missing_lists_are_said();
+	status_d_without_digests_is_partial();
+	a_closed_folder_is_said_once();
 	check_damage(two_packages, parse_status);
 	check_damage(list_a, parse_list);
 	check_damage(md5_a, parse_md5s);

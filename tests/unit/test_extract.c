@@ -11,11 +11,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "elf/elf.h"
 #include "extract/extract_int.h"
+#include "model/tree.h"
 
 static char root[64];
 
@@ -152,6 +154,16 @@ static bool has_diagnostic(const struct sap_facts *facts, const char *path, cons
 	return false;
 }
 
+/* The reason of an `other` record, or -1. */
+static int reason_of(const struct sap_facts *facts, const char *path)
+{
+	for (size_t i = 0; i < facts->others.n; i++) {
+		if (sap_str_eq(sap_facts_str(facts, facts->others.v[i].path), sap_str_of(path)))
+			return (int)facts->others.v[i].reason;
+	}
+	return -1;
+}
+
 static unsigned count_good(const struct sap_facts *facts)
 {
 	unsigned n = 0;
@@ -178,8 +190,14 @@ static void a_tree_is_walked_whatever_is_in_it(void)
 	CHECK(has_diagnostic(facts, "/usr/lib/cut.so", "format"));
 	CHECK(!has_object(facts, "/usr/lib/outside.so"));
 	CHECK_INT(facts->stats.specials, 2); /* the FIFO and the socket */
+	CHECK(has_diagnostic(facts, "/usr/lib/fifo.so", "special"));
+	CHECK(has_diagnostic(facts, "/sock", "special"));
 	CHECK_INT(facts->stats.symlinks, 4);
-	CHECK_INT(facts->others.n, 2);       /* script.so, empty.so */
+	CHECK_INT(reason_of(facts, "/usr/lib/script.so"), SAP_OTHER_NOT_ELF);
+	CHECK_INT(reason_of(facts, "/usr/lib/empty.so"), SAP_OTHER_EMPTY);
+	CHECK_INT(reason_of(facts, "/usr/lib/fifo.so"), SAP_OTHER_NO_FILE);
+	CHECK_INT(reason_of(facts, "/usr/lib/cut.so"), SAP_OTHER_DAMAGED);
+	CHECK_INT(facts->others.n, 5);       /* these, and the folder that lies too deep */
 	CHECK(facts->stats.unreadable >= 1); /* the folder that lies too deep */
 	sap_facts_free(facts);
 }
@@ -283,7 +301,11 @@ static void paths_are_looked_up_on_demand(void)
 	CHECK_INT(looked_up(facts, "/absent/libx.so", NULL), SAP_LOOKUP_ABSENT);
 	CHECK_INT(looked_up(facts, "/usr/bin/good-04/x", NULL), SAP_LOOKUP_ABSENT);
 	CHECK_INT(looked_up(facts, "/usr/lib", "/usr/lib"), SAP_LOOKUP_DIR);
-	CHECK_INT(looked_up(facts, "/loop-a", NULL), SAP_LOOKUP_ABSENT);
+	CHECK_INT(looked_up(facts, "/loop-a", NULL), SAP_LOOKUP_UNREADABLE);
+	CHECK_INT(reason_of(facts, "/loop-a"), SAP_OTHER_LOOP);
+	CHECK_INT(reason_of(facts, "/usr/lib/fifo.so"), SAP_OTHER_NO_FILE);
+	CHECK_INT(reason_of(facts, "/usr/lib/script.so"), SAP_OTHER_NOT_ELF);
+	CHECK_INT(reason_of(facts, "/usr/lib/cut.so"), SAP_OTHER_DAMAGED);
 	/* /etc/passwd of the target, which has none: not this machine's. */
 	CHECK_INT(looked_up(facts, "/usr/lib/outside.so", NULL), SAP_LOOKUP_ABSENT);
 	CHECK_INT(looked_up(facts, "relative", NULL), SAP_LOOKUP_ABSENT);
@@ -294,6 +316,80 @@ static void paths_are_looked_up_on_demand(void)
 	sap_session_free(session);
 	sap_facts_free(facts);
 	unlink(in_root("usr/bin/die-by-signal"));
+}
+
+/* What rights do not let in is not absent: walked, and looked up. */
+static void check_locked(void)
+{
+	struct sap_facts *facts = extract(2, NULL);
+	struct sap_session *session = NULL;
+	struct sap_err err = { 0 };
+	struct sap_tree *tree;
+	uint32_t paths[5];
+
+	if (facts) {
+		CHECK_INT(reason_of(facts, "/locked"), SAP_OTHER_UNREADABLE);
+		CHECK_INT(reason_of(facts, "/usr/lib/locked.so"), SAP_OTHER_UNREADABLE);
+		CHECK(has_diagnostic(facts, "/locked", "unreadable"));
+		tree = sap_tree_new(facts);
+		CHECK_INT(sap_tree_lookup(tree, SAP_STR("/locked/a.so"), NULL),
+			  SAP_TREE_UNREADABLE);
+		sap_tree_free(tree);
+	}
+	sap_facts_free(facts);
+	facts = sap_facts_new();
+	paths[0] = put(facts, "/locked/a.so");
+	paths[1] = put(facts, "/locked/b.so");
+	paths[2] = put(facts, "/locked");
+	paths[3] = put(facts, "/usr/lib/locked.so");
+	paths[4] = put(facts, "/usr/lib/into-locked.so");
+	CHECK_OK(sap_session_new(root, &options, facts, &session, &err), &err);
+	CHECK_OK(sap_session_ask(session, 0, 0, paths, 5, &err), &err);
+	tree = sap_tree_new(facts);
+	for (unsigned i = 0; i < 5; i++) {
+		struct sap_str path = sap_facts_str(facts, paths[i]);
+
+		CHECK_INT(looked_up(facts, path.p, NULL), SAP_LOOKUP_UNREADABLE);
+		CHECK_INT(sap_tree_lookup(tree, path, NULL), SAP_TREE_UNREADABLE);
+		CHECK_STR(sap_str_of(sap_tree_why(tree, path)), "cannot be read");
+	}
+	CHECK(has_diagnostic(facts, "/locked", "unreadable"));
+	CHECK(has_diagnostic(facts, "/usr/lib/locked.so", "unreadable"));
+	CHECK_INT(facts->diagnostics.n, 2); /* once for the folder */
+	sap_tree_free(tree);
+	sap_session_free(session);
+	sap_facts_free(facts);
+}
+
+static void what_cannot_be_read_is_not_absent(void)
+{
+	int status = -1;
+	pid_t child;
+
+	mkdir(in_root("locked"), 0);
+	write_file("usr/lib/locked.so", own_bytes, own_n, 0);
+	CHECK(symlink("/locked/a.so", in_root("usr/lib/into-locked.so")) == 0);
+	if (geteuid() != 0) {
+		check_locked();
+	} else if (chmod(root, 0755) == 0) {
+		fflush(NULL);
+		child = fork();
+		if (child == 0) {
+			if (setgid(65534) < 0 || setuid(65534) < 0 ||
+			    access("/proc/self/exe", R_OK | X_OK) < 0)
+				_exit(77);
+			check_locked();
+			_exit(check_done());
+		}
+		CHECK(child > 0 && waitpid(child, &status, 0) == child);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			check_skip("what cannot be read", "no other user can run this program");
+		else
+			CHECK_INT(status, 0);
+	}
+	rmdir(in_root("locked"));
+	unlink(in_root("usr/lib/locked.so"));
+	unlink(in_root("usr/lib/into-locked.so"));
 }
 
 static void notes_hold_json_of_two_forms(void)
@@ -372,6 +468,7 @@ int main(int argc, char **argv)
 	the_same_tree_gives_the_same_facts();
 	a_worker_that_dies_is_reported_and_the_rest_given();
 	paths_are_looked_up_on_demand();
+	what_cannot_be_read_is_not_absent();
 	notes_hold_json_of_two_forms();
 	a_root_that_is_not_there_is_an_error();
 	a_worker_that_cannot_start_is_an_error();

@@ -117,7 +117,8 @@ static void give_rest(struct sap_sink *sink)
 {
 	static const struct sap_str programs[] = { SAP_STR_INIT("/usr/sbin/sshd") };
 	const struct sap_rec_os os = { .id = S("debian"), .version_id = S("12") };
-	const struct sap_rec_other other = { S("/usr/lib/libfoo.so"), 40 };
+	const struct sap_rec_other other = { S("/usr/lib/libfoo.so"), 40, SAP_OTHER_EMPTY };
+	const struct sap_rec_other secret = { S("/secret"), 0, SAP_OTHER_UNREADABLE };
 	const struct sap_rec_cache_entry entry = {
 		S("libc.so.6"), S("/lib/libc.so.6"), S(""), 0x303, 0, 1
 	};
@@ -135,6 +136,7 @@ static void give_rest(struct sap_sink *sink)
 
 	CHECK_OK(sink->os(sink, &os, &err), &err);
 	CHECK_OK(sink->other(sink, &other, &err), &err);
+	CHECK_OK(sink->other(sink, &secret, &err), &err);
 	CHECK_OK(sink->cache_entry(sink, &entry, &err), &err);
 	CHECK_OK(sink->setting(sink, &setting, &err), &err);
 	CHECK_OK(sink->service(sink, &service, &err), &err);
@@ -418,7 +420,7 @@ static void paths_lead_where_the_kernel_would(void)
 	static const struct {
 		const char *path;
 		enum sap_tree_answer answer;
-		const char *object;
+		const char *object; /* or why there is none */
 	} cases[] = {
 		{ "/usr/bin/alpha", SAP_TREE_OBJECT, "/usr/bin/alpha" },
 		{ "/bin/alpha", SAP_TREE_OBJECT, "/usr/bin/alpha" },
@@ -427,12 +429,17 @@ static void paths_lead_where_the_kernel_would(void)
 		{ "/../../lib/zeta.so", SAP_TREE_OBJECT, "/usr/lib/zeta.so" },
 		{ "/bin/up", SAP_TREE_OBJECT, "/usr/bin/alpha" },
 		{ "/usr/bin/linked", SAP_TREE_OBJECT, "/opt/real" },
-		{ "/usr/bin/loop", SAP_TREE_ABSENT, NULL },
-		{ "/usr/bin/loop/x", SAP_TREE_ABSENT, NULL },
+		{ "/usr/bin/loop", SAP_TREE_UNREADABLE, "symbolic-link loop" },
+		{ "/usr/bin/loop/x", SAP_TREE_UNREADABLE, "symbolic-link loop" },
+		{ "/secret", SAP_TREE_UNREADABLE, "cannot be read" },
+		{ "/secret/x", SAP_TREE_UNREADABLE, "cannot be read" },
+		{ "/secret/x", SAP_TREE_UNREADABLE, "cannot be read" }, /* now remembered */
+		{ "/secret/./x/y/../z", SAP_TREE_UNREADABLE, "cannot be read" },
+		{ "/secretly/x", SAP_TREE_ABSENT, NULL },
 		{ "/usr/bin/broken", SAP_TREE_ABSENT, NULL },
 		{ "/nowhere/../usr/bin/alpha", SAP_TREE_ABSENT, NULL },
 		{ "/usr/bin/alpha/x", SAP_TREE_ABSENT, NULL },
-		{ "/lib/libfoo.so", SAP_TREE_OTHER, NULL },
+		{ "/lib/libfoo.so", SAP_TREE_OTHER, "empty file" },
 		{ "/lib", SAP_TREE_DIR, NULL },
 		{ "/", SAP_TREE_DIR, NULL },
 		{ "/etc/..", SAP_TREE_DIR, NULL },
@@ -449,6 +456,11 @@ static void paths_lead_where_the_kernel_would(void)
 		if (cases[i].object && object != SAP_NONE)
 			CHECK_STR(sap_facts_str(facts, facts->objects.v[object].path),
 				  cases[i].object);
+		else if (cases[i].object)
+			CHECK_STR(sap_str_of(sap_tree_why(tree, sap_str_of(cases[i].path))),
+				  cases[i].object);
+		else
+			CHECK(!sap_tree_why(tree, sap_str_of(cases[i].path)));
 	}
 	CHECK(sap_tree_canonical_dir(tree, S("/lib/."), &out));
 	CHECK_STR(out, "/usr/lib");
@@ -488,6 +500,23 @@ static void objects_find_their_owners_through_links(void)
 					      facts->packages.v[facts->objects.v[o].package].name),
 				cases[i].package);
 	}
+	sap_tree_free(tree);
+	sap_facts_free(facts);
+}
+
+static void links_in_a_circle_are_noted(void)
+{
+	struct sap_facts *facts = small_facts();
+	struct sap_tree *tree = sap_tree_new(facts);
+	struct sap_err err;
+	size_t before = facts->diagnostics.n;
+
+	CHECK_OK(sap_tree_note_loops(tree, facts, &err), &err);
+	CHECK_INT(facts->diagnostics.n, before + 2);
+	CHECK_OK(sap_tree_note_loops(tree, facts, &err), &err);
+	CHECK_INT(facts->diagnostics.n, before + 2);
+	CHECK_STR(sap_facts_str(facts, facts->diagnostics.v[0].path), "/usr/bin/loop");
+	CHECK_STR(sap_facts_str(facts, facts->diagnostics.v[0].code), "loop");
 	sap_tree_free(tree);
 	sap_facts_free(facts);
 }
@@ -541,6 +570,7 @@ int main(void)
 	a_record_over_the_ceiling_becomes_a_diagnostic();
 	paths_lead_where_the_kernel_would();
 	objects_find_their_owners_through_links();
+	links_in_a_circle_are_noted();
 	finishing_twice_changes_nothing();
 	a_rollback_takes_out_what_came_since();
 	return check_done();

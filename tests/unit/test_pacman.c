@@ -84,6 +84,33 @@ static void the_folder_names_the_package(void)
 	tree_clear(&tree);
 }
 
+static void how_much_was_read_is_said(void)
+{
+	struct tree tree;
+
+	for (int thing = 0; thing < TREE_THINGS; thing++) {
+		tree_init(&tree);
+		tree_make(&tree, "var/lib/pacman/local", (enum tree_thing)thing);
+		tree_read(&tree, sap_catalog_pacman);
+		TREE_DATABASES(&tree, thing == TREE_DIR
+					      ? "alpm read /var/lib/pacman/local\n"
+					      : "alpm unreadable /var/lib/pacman/local\n");
+		CHECK_INT(tree.sink.diagnostics, thing != TREE_DIR);
+		tree_clear(&tree);
+	}
+	tree_init(&tree);
+	tree_write(&tree, LOCAL "lib-a-1:2.0-3/desc", desc);
+	tree_read(&tree, sap_catalog_pacman);
+	TREE_DATABASES(&tree, "alpm partial /var/lib/pacman/local\n");
+	CHECK_INT(tree.sink.diagnostics, 1);
+	if (tree_read_denied(&tree, LOCAL "lib-a-1:2.0-3", sap_catalog_pacman)) {
+		TREE_DATABASES(&tree, "alpm partial /var/lib/pacman/local\n");
+		CHECK(tree_said(&tree,
+				"diagnostic\t/var/lib/pacman/local/lib-a-1:2.0-3\tunreadable\t"));
+	}
+	tree_clear(&tree);
+}
+
 static int parse_desc(struct sap_catalog *catalog, struct sap_span text, struct sap_err *err)
 {
 	const struct sap_pacman_info info = { .folder = SAP_STR("lib-a-1:2.0-3"),
@@ -107,6 +134,7 @@ int main(void)
 	a_package_and_its_files();
 	lines_end_with_cr_and_without_lf();
 	the_folder_names_the_package();
+	how_much_was_read_is_said();
 	check_damage(desc, parse_desc);
 	check_damage(files, parse_files);
 	return check_done();

@@ -246,8 +246,14 @@ static void test_tty_shorten(void)
 {
 	CHECK_INT(sap_tty_columns(SAP_STR("gr\xc3\xbc\xc3\x9f")), 4);
 	shortens_to("/usr/lib/libz.so.1", 18, "/usr/lib/libz.so.1");
-	shortens_to("/usr/lib/libz.so.1", 17, "/usr.../libz.so.1");
+	/* folders go, the file name stays */
+	shortens_to("/usr/lib/libz.so.1", 17, ".../libz.so.1");
+	shortens_to("/usr/lib/x86_64-linux-gnu/libz.so.1", 24, "/usr/lib/.../libz.so.1");
+	shortens_to("/usr/lib/x86_64-linux-gnu/libz.so.1", 22, "/usr/lib/.../libz.so.1");
+	shortens_to("/usr/lib/x86_64-linux-gnu/libz.so.1", 21, "/usr/.../libz.so.1");
+	shortens_to("/usr/lib/x86_64-linux-gnu/libz.so.1", 13, ".../libz.so.1");
 	shortens_to("/usr/lib/libz.so.1", 9, "/u...so.1");
+	shortens_to("usr/lib/libz.so.1", 9, "us...so.1");
 	shortens_to("/usr/lib/libz.so.1", 0, "/usr/lib/libz.so.1");
 	shortens_to("\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", 6,
 		    "\xc3\xbc...\xc3\xbc\xc3\xbc");
@@ -524,8 +530,9 @@ static void test_scan_tty(void)
 	CHECK(has(&out,
 		  "       1         1        1  liba.so.1  prog 1:1.0-1  /usr/lib/liba.so.1\n"));
 	CHECK(has(&out, "1 program with missing libraries"));
-	CHECK(has(&out, "2 objects that no package owns: nobody updates these\n"));
+	CHECK(has(&out, "2 objects that no package owns: no package updates these\n"));
 	CHECK(has(&out, "/opt/vendor/lib\\x1B[31m\\xFF.so\n"));
+	CHECK(has(&out, "\n2 remarks, 1 of them a loss (something was left out)\n"));
 	CHECK(has(&out, "unreadable  /z  no\n") && has(&out, "format      /a  bad\\x07\n"));
 	w.facts->truncated = true;
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_scan, &view);
@@ -632,25 +639,34 @@ static void test_links(void)
 		{ .asked = "prog", .object = w.prog, .closure = &closure },
 		{ .asked = "no\x1bne", .object = SAP_NONE, .problem = "no such file" },
 	};
-	const struct sap_links_view view = { .facts = w.facts,
-					     .programs = programs,
-					     .n_programs = 2 };
+	struct sap_links_view view = {
+		.facts = w.facts, .programs = programs, .n_programs = 2, .owners_known = true
+	};
 	struct sap_buf out;
 
 	sap_buf_init(&out, BUF_MAX);
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_links, &view);
 	CHECK_STR(sap_buf_str(&out),
+		  "INCOMPLETE: 1 library of prog was not found\n"
 		  "/usr/bin/prog (prog 1:1.0-1): 2 libraries (1 direct) and 1 beyond, "
 		  "2 KiB of code, CPU level base assumed, 2 missing\n"
-		  "├─ liba.so.1 /usr/lib/liba.so.1 (prog 1:1.0-1) [ld.so.cache]\n"
+		  "├─ liba.so.1 /usr/lib/liba.so.1 (prog 1:1.0-1)\n"
 		  "│  └─ libb.so.1 /usr/lib/libb.so.1 (libb 2.0) [runpath]\n"
 		  "│     └─ liba.so.1 (above)\n"
-		  "├─ libgone.so\\x1B not found\n"
-		  "│     default: /usr/lib/libgone.so\\x1B: no such file\n"
+		  "└─ libgone.so\\x1B not found\n"
+		  "      default: /usr/lib/libgone.so\\x1B: no such file\n"
+		  "after its start (PAM, NSS, dlopen):\n"
 		  "├─ libgone.so\\x1B [guess: string] /opt/vendor/lib\\x1B[31m\\xFF.so (unowned) "
 		  "[default]\n"
 		  "└─ liba.so.1 [dlopen note: zip (required)] (above)\n"
 		  "version zip of liba.so.1 is not defined; needed by /usr/lib/libb.so.1\n");
+	for (unsigned width = 40; width < 200; width++) {
+		REPORT(&out, SAP_FORMAT_TTY, width, false, sap_report_links, &view);
+		CHECK(width < 80 || has(&out, " liba.so.1 /usr/lib/liba.so.1 (prog"));
+		CHECK(width < 60 || longest_line(sap_buf_str(&out)) <= width);
+	}
+	REPORT(&out, SAP_FORMAT_TTY, 0, true, sap_report_links, &view);
+	CHECK(has(&out, "liba.so.1 /usr/lib/liba.so.1 (prog 1:1.0-1) [ld.so.cache]\n"));
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_count, &view);
 	CHECK_STR(sap_buf_str(&out), "2\t1\t/usr/bin/prog\n");
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_links, &view);
@@ -669,6 +685,13 @@ static void test_links(void)
 		  "\"version\":\"zip\",\"weak\":false}]"));
 	CHECK(has(&out,
 		  "\"problems\":[{\"program\":\"no\\u001bne\",\"problem\":\"no such file\"}]"));
+	view.owners_known = false; /* nothing is said about what nobody has asked */
+	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_links, &view);
+	CHECK(valid(&out));
+	CHECK_INT(count_of(&out, "\"package\""), 0);
+	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_links, &view);
+	CHECK(has(&out, "(owner unknown)"));
+	CHECK_INT(count_of(&out, "unowned"), 0);
 	sap_buf_clear(&out);
 	clear_closure(&closure);
 	clear_world(&w);
@@ -682,9 +705,9 @@ static void test_answers(void)
 	struct world w = make_world();
 	struct sap_closure closure = make_closure(&w);
 	const struct sap_links_program program = { "/usr/bin/prog", w.prog, NULL, &closure };
-	const struct sap_links_view links = { .facts = w.facts,
-					      .programs = &program,
-					      .n_programs = 1 };
+	const struct sap_links_view links = {
+		.facts = w.facts, .programs = &program, .n_programs = 1, .owners_known = true
+	};
 	const struct sap_link_chains chains = { { chain, 2, 2 }, { &range, 1, 1 }, 3 };
 	const struct sap_link_unneeded_list list = { { &entry, 1, 1 }, { gone, 2, 2 } };
 	const uint32_t lib = 1, none = SAP_NONE;
@@ -703,17 +726,106 @@ static void test_answers(void)
 			"\"chains_total\":3,\"chains\":[[{\"from\":\"/usr/bin/prog\""));
 	why.libs = &none;
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_why, &why);
-	CHECK_STR(sap_buf_str(&out), "/usr/bin/prog does not load libb.so.1\n");
+	CHECK_STR(sap_buf_str(&out), "/usr/bin/prog: cannot tell: 1 library of it was not found\n");
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_why, &why);
-	CHECK(valid(&out) && has(&out, "\"loads\":false"));
+	CHECK(valid(&out));
+	CHECK_INT(count_of(&out, "\"loads\""), 0);
+	CHECK(has(&out, "\"reason\":\"1 library of it was not found\""));
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_unneeded, &unneeded);
 	CHECK_STR(sap_buf_str(&out),
+		  "INCOMPLETE: 1 library of prog was not found\n"
 		  "/usr/bin/prog (prog 1:1.0-1)\n"
 		  "  liba.so.1: 2 libraries less: liba.so.1 libb.so.1\n"
 		  "1 of 5 programs names libraries without using them, 1 entry in all\n");
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_unneeded, &unneeded);
 	CHECK(valid(&out));
 	CHECK(has(&out, "\"gone\":[\"/usr/lib/liba.so.1\",\"/usr/lib/libb.so.1\"]"));
+	sap_buf_clear(&out);
+	clear_closure(&closure);
+	clear_world(&w);
+}
+
+static struct sap_closure without_gaps(struct world *w)
+{
+	return (struct sap_closure){ .program = w->prog, .complete = true };
+}
+
+/* One, then many programs: loads it by one chain, does not, is static, cannot be told. */
+static void test_why(void)
+{
+	static uint32_t chain[] = { 0, 1 };
+	static struct sap_range range = { 0, 2 };
+	struct world w = make_world();
+	struct sap_closure loads = make_closure(&w), clean = without_gaps(&w);
+	struct sap_closure is_static = without_gaps(&w), unsure = without_gaps(&w);
+	const struct sap_link_chains one = { { chain, 2, 2 }, { &range, 1, 1 }, 1 };
+	const struct sap_link_chains chains[] = { [0] = one, [1] = one, [4] = { .n_all = 0 } };
+	const uint32_t libs[] = { 1, 1, SAP_NONE, SAP_NONE, SAP_NONE };
+	const struct sap_links_program programs[] = {
+		{ "a", w.prog, NULL, &loads },  { "b", w.prog, NULL, &loads },
+		{ "c", w.prog, NULL, &clean },  { "d", w.prog, NULL, &is_static },
+		{ "e", w.prog, NULL, &unsure },
+	};
+	struct sap_why_view view = {
+		{ .facts = w.facts, .programs = programs, .n_programs = 5, .owners_known = true },
+		"libb.so.1",
+		chains,
+		libs
+	};
+	struct sap_buf out;
+
+	is_static.is_static = true;
+	unsure.complete = false;
+	sap_buf_init(&out, BUF_MAX);
+	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_why, &view);
+	CHECK_STR(sap_buf_str(&out), "/usr/bin/prog loads /usr/lib/libb.so.1 (libb 2.0): 1 chain\n"
+				     "  1. prog -> liba.so.1 (needed) -> libb.so.1 (needed)\n"
+				     "/usr/bin/prog loads /usr/lib/libb.so.1 (libb 2.0): 1 chain\n"
+				     "  1. prog -> liba.so.1 (needed) -> libb.so.1 (needed)\n"
+				     "\n"
+				     "1 of 5 programs does not load it\n"
+				     "1 is static: what was linked into it cannot be seen\n"
+				     "of 1 it cannot be told: libraries of it were not found\n");
+	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_why, &view);
+	CHECK(valid(&out));
+	CHECK_INT(count_of(&out, "\"loads\":true"), 2);
+	CHECK_INT(count_of(&out, "\"loads\":false"), 1);
+	CHECK(has(&out, "\"reason\":\"static: what was linked into it cannot be seen\""));
+	CHECK(has(&out, "\"reason\":\"some files of it could not be looked up\""));
+	view.links.programs += 2;
+	view.links.n_programs = 3;
+	view.chains += 2;
+	view.libs += 2;
+	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_why, &view);
+	CHECK_STR(sap_buf_str(&out),
+		  "/usr/bin/prog does not load libb.so.1\n"
+		  "/usr/bin/prog is static: what was linked into it cannot be seen\n"
+		  "/usr/bin/prog: cannot tell: some files of it could not be looked up\n");
+	sap_buf_clear(&out);
+	clear_closure(&loads);
+	clear_world(&w);
+}
+
+/* What the diagnostic of a file says stands where the search says "not ELF". */
+static void test_unreadable_library(void)
+{
+	struct world w = make_world();
+	struct sap_closure closure = make_closure(&w);
+	const struct sap_links_program program = { "prog", w.prog, NULL, &closure };
+	const struct sap_links_view view = { .facts = w.facts,
+					     .programs = &program,
+					     .n_programs = 1 };
+	struct sap_buf out;
+
+	closure.searched.v[0].path = SAP_STR("/z"); /* has the diagnostic "unreadable", "no" */
+	closure.searched.v[0].why = "not ELF";
+	sap_buf_init(&out, BUF_MAX);
+	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_links, &view);
+	CHECK(has(&out, "libgone.so\\x1B not found: unreadable\n"
+			"      default: /z: unreadable: no\n"));
+	closure.searched.v[0].path = SAP_STR("/a"); /* damaged: it is what the search says */
+	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_links, &view);
+	CHECK(has(&out, "default: /a: not ELF\n"));
 	sap_buf_clear(&out);
 	clear_closure(&closure);
 	clear_world(&w);
@@ -746,11 +858,15 @@ static void test_reverse(void)
 	sap_buf_init(&out, BUF_MAX);
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_reverse, &view);
 	CHECK_STR(sap_buf_str(&out),
-		  "libb.so.1 (/usr/lib/libb.so.1, libb 2.0): loaded by 1 program, 1 service "
-		  "(1 enabled), 1 library; by 1 more after their start\n"
+		  "libb.so.1 (/usr/lib/libb.so.1, libb 2.0): at start 1 program, 1 service "
+		  "(1 enabled), 1 library; later (PAM, NSS, dlopen) 0 more programs, "
+		  "0 more services, 1 more library\n"
+		  "\n"
+		  "Services\n"
+		  "  prog.service enabled: /usr/bin/prog\n"
 		  "\n"
 		  "prog 1:1.0-1: 2\n"
-		  "  /usr/bin/prog -> liba.so.1 -> libb.so.1 [pam] (prog.service enabled)\n"
+		  "  /usr/bin/prog -> liba.so.1 -> libb.so.1 [pam]\n"
 		  "  /usr/lib/liba.so.1 -> libb.so.1 [pam]\n"
 		  "\n"
 		  "unowned: 1\n"
@@ -759,6 +875,11 @@ static void test_reverse(void)
 	CHECK(valid(&out));
 	CHECK(has(&out,
 		  "\"services\":[{\"name\":\"prog.service\",\"enabled\":true}],\"chain\":[{"));
+	CHECK(has(&out, "\"at_start\":{\"programs\":1,\"services\":1,\"enabled\":1,"
+			"\"libraries\":1},\n\"later\":{\"programs\":0,\"services\":0,"
+			"\"enabled\":0,\"libraries\":1},\n\"services\":[{\"name\":"
+			"\"prog.service\",\"enabled\":true,\"programs\":[\"/usr/bin/prog\"],"
+			"\"strict\":true}]"));
 	sap_buf_clear(&out);
 	clear_world(&w);
 }
@@ -776,18 +897,41 @@ static void test_census(void)
 		  .code_bytes = 1025,
 		  .beyond = 5 },
 		{ .target = "dir:/b", .problem = "no such file" },
+		{ .target = "dir:/c",
+		  .system = SAP_STR("Debian GNU/Linux 12 (bookworm)"),
+		  .program = SAP_STR("/usr/sbin/sshd"),
+		  .libraries = 27,
+		  .missing = 1 },
+		{ .target = "dir:/d",
+		  .system = SAP_STR("Red Hat Enterprise Linux 9.4 (Plow)"),
+		  .program = SAP_STR("/usr/libexec/sshd") },
 	};
-	const struct sap_census_view view = { "sshd", 2, rows, 2 };
+	struct sap_census_view view = { "sshd", 2, rows, 2 };
 	struct sap_buf out;
 
 	sap_buf_init(&out, BUF_MAX);
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_census, &view);
+	CHECK(has(&out, "Program: /usr/sbin/sshd\nSYSTEM "));
 	CHECK(has(&out, "Alpine \\x1B          4       3         2         2       5        0"
-			"        0  /usr/sbin/sshd (1 unowned)\n"));
+			"        0\n"));
 	CHECK(has(&out, "dir:/b               -       -"));
+	CHECK(has(&out, "\nAlpine \\x1B: 1 library that no package owns\n"
+			"dir:/b: no such file\n"));
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_census, &view);
 	CHECK(valid(&out));
 	CHECK(has(&out, "{\"target\":\"dir:/b\",\"problem\":\"no such file\"}"));
+	view.n_rows = 3;
+	REPORT(&out, SAP_FORMAT_TTY, 80, false, sap_report_census, &view);
+	CHECK(longest_line(sap_buf_str(&out)) <= 80);
+	CHECK(has(&out, "INCOMPLETE: Debian GNU/Linux 12 (bookworm): 1 library was not found\n"
+			"Program: "));
+	CHECK(has(&out, "\nDebian 12 "));
+	view.n_rows = 4;
+	REPORT(&out, SAP_FORMAT_TTY, 80, false, sap_report_census, &view);
+	CHECK(longest_line(sap_buf_str(&out)) <= 80);
+	CHECK(has(&out, "\nDebian 12 ") && has(&out, "LIBS") && has(&out, "PROGRAM"));
+	view.n_rows = 2;
+	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_census, &view);
 	CHECK(has(&out,
 		  "\"libraries\":4,\"direct\":3,\"packages\":2,\"unowned\":1,\"code_bytes\":1025"));
 	sap_buf_clear(&out);
@@ -813,7 +957,7 @@ static void test_deep_tree(void)
 	}
 	sap_buf_init(&out, BUF_MAX);
 	REPORT(&out, SAP_FORMAT_TTY, 80, false, sap_report_links, &view);
-	CHECK_INT(count_of(&out, "\n"), DEPTH + 1);
+	CHECK_INT(count_of(&out, "\n"), DEPTH + 2); /* the head takes two */
 	CHECK(out.n < DEPTH * 200);
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_links, &view);
 	CHECK(valid(&out));
@@ -839,6 +983,8 @@ int main(void)
 	test_scan_is_one_screen();
 	test_links();
 	test_answers();
+	test_why();
+	test_unreadable_library();
 	test_reverse();
 	test_census();
 	test_deep_tree();

@@ -620,12 +620,47 @@ static void databases_are_found_once(const char *dir)
 	expect_root(root, 4, "/usr/lib/sysimage/rpm/Packages.db\tseveral-databases");
 	/* A rollback journal says that the database is half of a change. */
 	put_file(root, "/usr/lib/sysimage/rpm/Packages.db", SAP_STR(""));
+	expect_root(root, 1, "/usr/lib/sysimage/rpm/Packages.db\tempty");
+	snprintf(name, sizeof(name), "%s/usr/lib/sysimage/rpm/Packages.db", root);
+	unlink(name);
 	put_file(root, "/var/lib/rpm/rpmdb.sqlite-journal", SAP_STR("x"));
 	expect_root(root, 1, "rollback journal");
 	sap_buf_clear(&full);
 	sap_buf_clear(&empty);
 	sap_buf_clear(&bdb);
 	sap_buf_clear(&ndb);
+	sap_buf_clear(&blob);
+}
+
+/* A FIFO, folder, or link to nowhere in the place of a database, its folder or its log. */
+static void what_cannot_be_read_is_said(const char *dir)
+{
+	static const char *const paths[] = { "/var/lib/rpm/rpmdb.sqlite",
+					     "/var/lib/rpm/Packages.db", "/var/lib/rpm/Packages",
+					     "/usr/lib/sysimage/rpm" };
+	struct sap_buf blob = build_sample();
+	struct sap_buf full =
+		build_sqlite(CREATE "INSERT INTO Packages (blob) VALUES (?1)", sap_buf_str(&blob));
+	char root[512], name[600], want[200];
+
+	snprintf(root, sizeof(root), "%s/odd", dir);
+	mkdir(root, 0755);
+	for (int i = 0; i < 8; i++) {
+		put_file(root, "/var/lib/rpm/x", SAP_STR(""));
+		put_file(root, "/usr/lib/sysimage/x", SAP_STR(""));
+		snprintf(name, sizeof(name), "%s%s", root, paths[i / 2]);
+		CHECK_INT(i % 2 ? symlink("/nowhere", name) : mkfifo(name, 0644), 0);
+		snprintf(want, sizeof(want), "S\t%s\tunreadable\n", paths[i / 2]);
+		expect_root(root, 0, want);
+		unlink(name);
+	}
+	put_file(root, "/var/lib/rpm/rpmdb.sqlite", SAP_STR(""));
+	expect_root(root, 0, "/rpmdb.sqlite\tempty\t");
+	put_file(root, "/var/lib/rpm/rpmdb.sqlite", sap_buf_str(&full));
+	snprintf(name, sizeof(name), "%s/var/lib/rpm/rpmdb.sqlite-wal", root);
+	CHECK_INT(mkfifo(name, 0644), 0);
+	expect_root(root, 1, "S\t/var/lib/rpm/rpmdb.sqlite\tpartial\n");
+	sap_buf_clear(&full);
 	sap_buf_clear(&blob);
 }
 
@@ -730,6 +765,7 @@ int main(void)
 	if (CHECK(mkdtemp(dir) != NULL)) {
 		log_is_applied_up_to_its_last_commit(dir);
 		databases_are_found_once(dir);
+		what_cannot_be_read_is_said(dir);
 		CHECK_INT(nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
 	}
 	samples_equal_what_rpm_lists("rpm-sqlite");

@@ -756,6 +756,126 @@ static void test_services_tree(void)
 	tree_free(&tree);
 }
 
+static void check_shebang(const char *text, const char *interpreter, const char *name)
+{
+	size_t n = strlen(text);
+	char *exact = malloc(n + 1);
+	struct sap_str a, b;
+
+	memcpy(exact, text, n);
+	sap_shebang_read(sap_span_of(exact, n), &a, &b);
+	CHECK_STR(a, interpreter);
+	CHECK_STR(b, name);
+	free(exact);
+}
+
+static void test_shebang(void)
+{
+	char text[300] = "#!/";
+
+	check_shebang("", "", "");
+	check_shebang("#", "", "");
+	check_shebang("#!", "", "");
+	check_shebang("#!\n/bin/sh", "", "");
+	check_shebang("#!/bin/sh", "/bin/sh", "");
+	check_shebang("#! \t/bin/sh\t-e\n", "/bin/sh", "");
+	check_shebang(" #!/bin/sh\n", "", "");
+	check_shebang("#!bin/sh\n", "", "");
+	check_shebang("#!/usr/bin/env python3\n", "/usr/bin/env", "python3");
+	check_shebang("#!/usr/bin/env\npython3\n", "/usr/bin/env", "");
+	check_shebang("#!/usr/bin/env -S -i -u X A=b /opt/p -u", "/usr/bin/env", "/opt/p");
+	check_shebang("#!/usr/bin/env -Sperl -w\n", "/usr/bin/env", "perl");
+	check_shebang("#!/usr/bin/env --split-string=perl -w\n", "/usr/bin/env", "perl");
+	check_shebang("#!/usr/bin/env a/b\n", "/usr/bin/env", "");
+	check_shebang("#!/bin/dash env\n", "/bin/dash", "");
+	/* A path that is longer than what is read. */
+	memset(text + 3, 'a', sizeof(text) - 4);
+	check_shebang(text, "", "");
+	text[255] = '\n';
+	text[256] = '\0';
+	{
+		char want[256] = { 0 };
+
+		memcpy(want, text + 2, 253);
+		check_shebang(text, want, "");
+	}
+}
+
+static int read_inner(const char *command, struct sap_str want)
+{
+	struct sap_unit unit = { 0 };
+	struct sap_err fault = { 0 };
+	struct sap_arena arena;
+	char text[512];
+	bool ok;
+
+	sap_arena_init(&arena, 0);
+	snprintf(text, sizeof(text), "[Service]\nExecStart=/x\nExecStart=\nExecStart=%s\n",
+		 command);
+	CHECK_OK(read_unit(text, &arena, &unit, &fault), NULL);
+	ok = unit.exec[0].n == unit.inner[0].n && unit.inner[0].n &&
+	     sap_str_eq(unit.inner[0].v[unit.inner[0].n - 1], want);
+	sap_unit_clear(&unit);
+	sap_arena_clear(&arena);
+	return ok;
+}
+
+static void test_shell_text(void)
+{
+	const struct sap_str none = SAP_STR(""), x = SAP_STR("/usr/bin/x");
+
+	CHECK(read_inner("/bin/sh -c \"exec /usr/bin/x -y\"", x));
+	CHECK(read_inner("-/bin/sh -c '/usr/bin/x;true'", x));
+	CHECK(read_inner("@bash name -e -o pipefail -c 'exec \"/usr/bin/x\"'", x));
+	CHECK(read_inner("/a ; /usr/bin/dash --norc -ec /usr/bin/x", x));
+	CHECK(read_inner("/bin/sh -c /usr/bin/x ; /b -c /usr/bin/y", none));
+	CHECK(read_inner("/bin/sh -c 'exec'", none));
+	CHECK(read_inner("/bin/sh -c", none));
+	CHECK(read_inner("/bin/sh -c ''", none));
+	CHECK(read_inner("/bin/sh -c 'cd /; /usr/bin/x'", none));
+	CHECK(read_inner("/bin/sh script -c /usr/bin/x", none));
+	CHECK(read_inner("/bin/cash -c /usr/bin/x", none));
+}
+
+static void test_programs_that_are_scripts(void)
+{
+	struct tree tree;
+
+	if (!tree_new(&tree))
+		return;
+	tree_link(&tree, "/bin", "usr/bin");
+	tree_file(&tree, "/usr/bin/dash", "\177ELF");
+	tree_link(&tree, "/usr/bin/sh", "dash");
+	tree_file(&tree, "/usr/bin/env", "");
+	tree_file(&tree, "/usr/bin/python3", "#!/bin/sh\n");
+	tree_file(&tree, "/usr/bin/loop", "#!/usr/bin/loop2\n");
+	tree_file(&tree, "/usr/bin/loop2", "#!/usr/bin/loop\n");
+	tree_file(&tree, "/usr/bin/lost", "#!/opt/none -x\n");
+	tree_file(&tree, "/usr/bin/script", "#! /bin/sh -e\n");
+	tree_file(&tree, "/usr/bin/tool", "#!/usr/bin/env python3\n");
+	tree_file(&tree, "/usr/lib/systemd/system/a.service",
+		  "[Service]\nExecStart=/bin/script\nExecStart=/bin/none\nExecStop=/bin/tool\n");
+	tree_file(&tree, "/usr/lib/systemd/system/b.service",
+		  "[Service]\nExecStart=loop\nExecStop=lost\n");
+	tree_file(&tree, "/usr/lib/systemd/system/c.service",
+		  "[Service]\nExecStart=/bin/sh -c 'exec /bin/tool'\n"
+		  "ExecStop=/bin/sh -c '/bin/none'\n");
+	tree_file(&tree, "/etc/init.d/own", "#!/bin/sh\nDAEMON=/usr/bin/tool\n");
+	tree_file(&tree, "/etc/init.d/rc", "#!/bin/sh\n");
+	tree_file(&tree, "/etc/init.d/py", "#!/usr/bin/env python3\n");
+	check_tree(&tree, sap_sysconf_services,
+		   "a.service /usr/lib/systemd/system/a.service user= no /usr/bin/script "
+		   "/usr/bin/dash /bin/none /usr/bin/tool /usr/bin/env /usr/bin/python3\n"
+		   "b.service /usr/lib/systemd/system/b.service user= no /usr/bin/loop "
+		   "/usr/bin/loop2 /usr/bin/lost /opt/none\n"
+		   "c.service /usr/lib/systemd/system/c.service user= no /usr/bin/dash "
+		   "/usr/bin/tool /usr/bin/env /usr/bin/python3\n"
+		   "own /etc/init.d/own user= no /usr/bin/dash /usr/bin/tool /usr/bin/env "
+		   "/usr/bin/python3\n"
+		   "py /etc/init.d/py user= no /usr/bin/env /usr/bin/python3 /usr/bin/dash\n");
+	tree_free(&tree);
+}
+
 int main(void)
 {
 	test_cache_formats();
@@ -773,5 +893,8 @@ int main(void)
 	test_loader_tree();
 	test_modules_tree();
 	test_services_tree();
+	test_shebang();
+	test_shell_text();
+	test_programs_that_are_scripts();
 	return check_done();
 }
