@@ -177,7 +177,7 @@ static int read_status(struct reading *reading, struct sap_err *err)
 /* Everything but the files of the single packages. */
 static int read_database(struct reading *reading, struct sap_err *err)
 {
-	struct sap_span text;
+	struct sap_span text = { 0 };
 	int r = read_status(reading, err);
 
 	if (r > 0)

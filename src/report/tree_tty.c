@@ -459,17 +459,18 @@ void sap_tree_tty(struct sap_report *report, const struct sap_links_view *view,
 {
 	size_t nodes = closure->libs.n + 1;
 	struct tree t = { .report = report, .view = view, .closure = closure };
+	unsigned char *fold = calloc(closure->edges.n + 1, sizeof(*fold));
 	bool all = report->options.verbose;
 
 	t.next = calloc(nodes, sizeof(*t.next));
 	t.path = calloc(nodes + 1, sizeof(*t.path));
 	t.seen = calloc(nodes, sizeof(*t.seen));
 	t.missing_of = calloc(closure->edges.n + 1, sizeof(*t.missing_of));
-	t.fold = calloc(closure->edges.n + 1, sizeof(*t.fold));
-	if (t.fold && !all)
+	t.fold = fold;
+	if (fold && !all)
 		fold_edges(&t);
-	if (t.next && t.path && t.seen && t.missing_of && t.fold &&
-	    sap_edge_index_make(report, closure, false, all, t.fold, &t.index)) {
+	if (t.next && t.path && t.seen && t.missing_of && fold &&
+	    sap_edge_index_make(report, closure, false, all, fold, &t.index)) {
 		for (uint32_t i = 0; i < closure->missing.n; i++)
 			t.missing_of[closure->missing.v[i].edge] = i + 1;
 		split_program(&t);
@@ -482,5 +483,5 @@ void sap_tree_tty(struct sap_report *report, const struct sap_links_view *view,
 	free(t.path);
 	free(t.seen);
 	free(t.missing_of);
-	free(t.fold);
+	free(fold);
 }
