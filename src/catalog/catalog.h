@@ -20,9 +20,10 @@
 struct sap_catalog {
 	struct sap_input *input;
 	struct sap_sink *sink;
-	uint32_t next_id;   /* of the next package; set it to 1 */
-	bool without_files; /* names and versions only */
-	uint64_t n_files;   /* given so far, against SAP_FILES_MAX; set it to 0 */
+	uint32_t next_id;     /* of the next package; set it to 1 */
+	bool without_files;   /* names and versions only */
+	bool without_digests; /* files, but of dpkg without their digests: half the reading */
+	uint64_t n_files;     /* given so far, against SAP_FILES_MAX; set it to 0 */
 	/* Folders that cannot be looked into, each said once; set n_blocked to 0. */
 	struct sap_str blocked[8];
 	unsigned n_blocked;

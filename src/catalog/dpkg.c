@@ -270,7 +270,7 @@ static int read_list(struct reading *reading, const struct sap_dpkg_package *pac
 	else if (info->list.p[info->list.n - 1] != '\n')
 		r = sap_sink_note(reading->catalog->sink, info->list_path, info->list.n, "format",
 				  err, "the last line does not end: the list may be cut");
-	if (r < 0)
+	if (r < 0 || reading->catalog->without_digests)
 		return r;
 	r = read_beside(reading, &reading->info,
 			file_name(reading, name, md5_arch, SAP_STR(".md5sums")), &info->md5,

@@ -201,7 +201,9 @@ static int read_owners(struct sap_worker *worker, struct sap_worker_thread *thre
 		.names = sap_pool_new(),
 		.next_id = 1,
 	};
-	struct sap_catalog catalog = { .input = worker->input, .sink = &owners.sink, .next_id = 1 };
+	struct sap_catalog catalog = {
+		.input = worker->input, .sink = &owners.sink, .next_id = 1, .without_digests = true
+	};
 	int r = owners.names ? 0 : sap_err_nomem(err);
 
 	sap_arena_init(&owners.arena, 0);
