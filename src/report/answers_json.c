@@ -282,7 +282,8 @@ void sap_census_json(struct sap_report *report, const struct sap_census_view *vi
 		} else {
 			sap_json_u64(&json, "libraries", row->libraries);
 			sap_json_u64(&json, "direct", row->direct);
-			sap_json_u64(&json, "packages", row->packages);
+			if (row->packages)
+				sap_json_u64(&json, "packages", row->packages);
 			sap_json_u64(&json, "unowned", row->unowned);
 			sap_json_u64(&json, "code_bytes", row->code_bytes);
 			sap_json_u64(&json, "beyond", row->beyond);

@@ -114,7 +114,11 @@ static void put_row(struct sap_table *table, const struct sap_census_row *row, s
 	} else {
 		sap_table_printf(table, "%u", row->libraries);
 		sap_table_printf(table, "%u", row->direct);
-		sap_table_printf(table, "%u", row->packages);
+		/* None at all: there is no package database, or it says nothing. */
+		if (row->packages)
+			sap_table_printf(table, "%u", row->packages);
+		else
+			sap_table_printf(table, "-");
 		sap_table_printf(table, "%llu",
 				 (unsigned long long)(row->code_bytes + 1023) / 1024);
 		sap_table_printf(table, "%u", row->beyond);
