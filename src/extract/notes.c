@@ -75,6 +75,42 @@ static bool column(sqlite3_stmt *stmt, int i, struct sap_arena *arena, struct sa
 	return sap_arena_str(arena, text, out);
 }
 
+/*
+ * SQLite's JSON of some versions (3.40 is one) takes an object for the key of an object and
+ * stumbles over it later. Whether keys are texts is all that is looked at here; the forms of
+ * these notes nest three deep.
+ */
+static bool keys_are_texts(struct sap_str json)
+{
+	enum { DEPTH = 16 };
+	char open[DEPTH];
+	unsigned depth = 0;
+	bool in_text = false, key_next = false;
+
+	for (size_t i = 0; i < json.n; i++) {
+		char c = json.p[i];
+
+		if (in_text) {
+			i += c == '\\';
+			in_text = c != '"';
+			continue;
+		}
+		if (c == ' ' || c == '\t' || c == '\n' || c == '\r')
+			continue;
+		if (key_next && c != '"' && c != '}')
+			return false;
+		key_next = c == '{' || (c == ',' && depth && open[depth - 1] == '{');
+		in_text = c == '"';
+		if ((c == '{' || c == '[') && depth == DEPTH)
+			return false;
+		if (c == '{' || c == '[')
+			open[depth++] = c;
+		else if ((c == '}' || c == ']') && depth)
+			depth--;
+	}
+	return true;
+}
+
 static int bind(sqlite3_stmt *stmt, struct sap_str json, struct sap_err *err)
 {
 	sqlite3_reset(stmt);
@@ -96,6 +132,10 @@ int sap_notes_package(struct sap_notes **notes, struct sap_str json, struct sap_
 	int r = open_notes(notes, err);
 
 	fault->code = SAP_OK;
+	if (r == 0 && !keys_are_texts(json)) {
+		sap_err_set(fault, SAP_EFORMAT, "the package note holds no JSON object");
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	stmt = (*notes)->package;
@@ -185,6 +225,10 @@ int sap_notes_dlopen(struct sap_notes **notes, struct sap_strs json, struct sap_
 	for (uint32_t i = 0; r == 0 && i < json.n; i++) {
 		sqlite3_stmt *stmt = (*notes)->dlopen;
 
+		if (!keys_are_texts(json.v[i])) {
+			sap_err_set(fault, SAP_EFORMAT, "a dlopen note holds no JSON of its form");
+			continue;
+		}
 		r = bind(stmt, json.v[i], err);
 		if (r == 0)
 			r = read_rows(stmt, &list, &sonames, arena, fault, err);

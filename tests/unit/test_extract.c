@@ -430,6 +430,11 @@ static void notes_hold_json_of_two_forms(void)
 	CHECK_STR(package.name, "x");
 	CHECK_STR(package.cpe, "cpe:/o:y");
 	CHECK_STR(package.arch, ""); /* no text: unknown */
+	/* SQLite 3.40 falls over a key that is an object. */
+	CHECK_OK(sap_notes_package(&notes, SAP_STR("{{\"a\":\"b\"}:\"c\"}"), &arena, &package,
+				   &fault, &err),
+		 &err);
+	CHECK_INT(fault.code, SAP_EFORMAT);
 	CHECK_OK(sap_notes_package(&notes, SAP_STR("[]"), &arena, &package, &fault, &err), &err);
 	CHECK_INT(fault.code, SAP_EFORMAT);
 	sap_notes_free(notes);
