@@ -29,10 +29,17 @@ void sap_report_free(struct sap_report *report)
 	free(report);
 }
 
+/* What was kept about the facts of an earlier view. */
+static void forget_facts(struct sap_report *report)
+{
+	report->purl_facts = NULL;
+	report->owner_facts = NULL;
+}
+
 #define DISPATCH(name)                                                                          \
 	void sap_report_##name(struct sap_report *report, const struct sap_##name##_view *view) \
 	{                                                                                       \
-		report->purl_facts = NULL;                                                      \
+		forget_facts(report);                                                           \
 		if (report->options.format == SAP_FORMAT_JSON)                                  \
 			sap_##name##_json(report, view);                                        \
 		else                                                                            \
@@ -49,7 +56,7 @@ DISPATCH(census)
 /* Counts are part of every links document. */
 void sap_report_count(struct sap_report *report, const struct sap_links_view *view)
 {
-	report->purl_facts = NULL;
+	forget_facts(report);
 	if (report->options.format == SAP_FORMAT_JSON)
 		sap_links_json(report, view);
 	else
@@ -323,9 +330,14 @@ void sap_report_json_owner(struct sap_report *report, struct sap_json *json,
 {
 	struct sap_str purl = sap_report_purl(report, facts, facts->objects.v[object].package);
 
+	/* Asked for every object: not to be found out anew each time. */
+	if (report->owner_facts != facts) {
+		report->owner_facts = facts;
+		report->owners_known = sap_report_owners_known(facts);
+	}
 	if (purl.n)
 		sap_json_ascii(json, "package", purl);
-	else if (sap_report_owners_known(facts))
+	else if (report->owners_known)
 		sap_json_null(json, "package");
 }
 

@@ -27,6 +27,9 @@ struct sap_report {
 	const struct sap_facts *purl_facts;
 	struct sap_buf purls;
 	uint32_t *purl_ends; /* of package i: [i] where it begins, [i + 1] where it ends */
+	/* Whether the owners of some facts are known, found out at the first question. */
+	const struct sap_facts *owner_facts;
+	bool owners_known;
 };
 
 /* ---- report.c: facts -------------------------------------------------------------------- */

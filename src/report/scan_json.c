@@ -99,9 +99,11 @@ static void put_summary(struct sap_json *json, const struct sap_scan_view *view)
 		{ "skipped_mounts", facts->stats.skipped_mounts },
 	};
 
+	const bool owners_known = sap_report_owners_known(facts);
+
 	sap_json_object(json, "summary");
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-		if (sap_report_owners_known(facts) || strcmp(counts[i].key, "unowned") != 0)
+		if (owners_known || strcmp(counts[i].key, "unowned") != 0)
 			sap_json_u64(json, counts[i].key, counts[i].n);
 	}
 	sap_json_close(json);
