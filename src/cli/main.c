@@ -22,8 +22,9 @@
  *             versions.c     symbol versions; beyond.c PAM, NSS, dlopen
  *             why.c unneeded.c  questions about a closure; radius.c counts over all programs
  *   extract/  session.c      the parent: requests, dead workers; child.c one worker process
- *             worker.c       the worker: sandbox*.c its cage, walk.c the tree, paths.c and
- *                            folders.c on demand, object.c one file, notes.c JSON in notes
+ *             worker.c       the worker: walk.c the tree, paths.c and folders.c on demand,
+ *                            object.c one file, notes.c JSON in notes
+ *   sandbox/  sandbox.c      the cage of whatever parses hostile bytes; sandbox_filter.c
  *   sysconf/  ldcache.c ldconf.c  what loaders go by; modules.c nsswitch.conf and PAM
  *             units.c unitfile.c initscripts.c  services
  *   catalog/  catalog.c      all package databases: dpkg*.c rpm*.c apk.c pacman.c; osrelease.c

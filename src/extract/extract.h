@@ -4,7 +4,7 @@
  *
  * The parent starts the worker (the same binary again, or any program whose main calls
  * sap_worker_main), hands it a descriptor of the target's root folder, and asks: whole
- * target, or single paths. The worker gives up its rights (extract/sandbox.h) before it
+ * target, or single paths. The worker gives up its rights (sandbox/sandbox.h) before it
  * reads the first byte of the target, and answers with a CBOR sequence (model/codec.h) that
  * the parent decodes with the distrust due to any input.
  *
@@ -43,10 +43,10 @@ struct sap_extract_options {
 };
 
 /* What the sandbox of the worker is made of, for `--verbose`: "landlock 6, seccomp". */
-#define SAP_EXTRACT_SANDBOX_MAX 160
+#define SAP_SANDBOX_SANDBOX_MAX 160
 
 struct sap_extract_report {
-	char sandbox[SAP_EXTRACT_SANDBOX_MAX];
+	char sandbox[SAP_SANDBOX_SANDBOX_MAX];
 	unsigned restarts;          /* workers that died */
 	uint64_t worker_peak_bytes; /* largest resident size of a worker */
 };

@@ -45,7 +45,7 @@ struct sap_progress {
 	int32_t parent; /* process id; the worker does not outlive it */
 	_Atomic uint64_t files;
 	_Atomic uint64_t objects;
-	char sandbox[SAP_EXTRACT_SANDBOX_MAX];
+	char sandbox[SAP_SANDBOX_SANDBOX_MAX];
 	char reason[SAP_ERR_TEXT_MAX]; /* why the worker gave up by itself; else empty */
 	struct sap_progress_slot slots[SAP_WORKER_THREADS_MAX];
 };

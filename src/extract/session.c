@@ -26,7 +26,7 @@ struct sap_session {
 	unsigned bad_parts; /* databases that killed a worker: not asked for again */
 	id_vec skips;       /* files that killed one, as pool ids */
 	id_vec suspects;    /* of these, not yet tried alone */
-	char sandbox[SAP_EXTRACT_SANDBOX_MAX];
+	char sandbox[SAP_SANDBOX_SANDBOX_MAX];
 	uint64_t peak_bytes;
 	bool gave_up;
 };

@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "catalog/catalog.h"
 #include "extract/extract_int.h"
-#include "extract/sandbox.h"
+#include "sandbox/sandbox.h"
 #include "sysconf/sysconf.h"
 
 enum { FLUSH_AT = 64 * 1024 };

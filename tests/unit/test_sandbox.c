@@ -4,7 +4,7 @@
  * really refused, what the worker needs works; as root (where the test is) and as nobody,
  * with all layers and with one of them missing.
  */
-#include "extract/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +28,7 @@
 #include "base/fd.h"
 #include "base/limits.h"
 #include "check.h"
-#include "extract/sandbox_int.h"
+#include "sandbox/sandbox_int.h"
 #include "input/input.h"
 
 #define NOBODY 65534

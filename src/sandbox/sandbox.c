@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "extract/sandbox.h"
+#include "sandbox/sandbox.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -12,7 +12,7 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
-#include "extract/sandbox_int.h"
+#include "sandbox/sandbox_int.h"
 
 /*
  * Landlock, from the kernel's Documentation/userspace-api/landlock.rst. By hand, because

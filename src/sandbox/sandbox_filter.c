@@ -8,7 +8,7 @@
  * arguments cost next to nothing: the kernel (5.11) remembers them in a bitmap. Those that
  * do come first, the busiest ahead.
  */
-#include "extract/sandbox_int.h"
+#include "sandbox/sandbox_int.h"
 
 #include <errno.h>
 #include <fcntl.h>

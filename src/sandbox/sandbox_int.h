@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SAP_EXTRACT_SANDBOX_INT_H
-#define SAP_EXTRACT_SANDBOX_INT_H
+#ifndef SAP_SANDBOX_SANDBOX_INT_H
+#define SAP_SANDBOX_SANDBOX_INT_H
 
 #include <stdbool.h>
 

@@ -19,8 +19,8 @@
  * Sanitised builds (ASan, TSan, MSan) have no ceiling for memory, and answer EPERM where
  * others kill, because the run-time library of the sanitiser needs more calls.
  */
-#ifndef SAP_EXTRACT_SANDBOX_H
-#define SAP_EXTRACT_SANDBOX_H
+#ifndef SAP_SANDBOX_SANDBOX_H
+#define SAP_SANDBOX_SANDBOX_H
 
 #include <stdbool.h>
 #include <stdint.h>
