@@ -95,4 +95,18 @@
 #define SAP_SHEBANG_MAX 256u               /* bytes of a "#!" line, as in the kernel */
 #define SAP_SHEBANG_LEVELS_MAX 5u          /* interpreters that are scripts, likewise */
 
+/* Advisories. */
+#define SAP_IMPORT_RECORD_MAX (32 * SAP_MIB) /* text of one record of JSON */
+#define SAP_IMPORT_DEPTH_MAX 64u             /* values inside values */
+#define SAP_IMPORT_LINE_MAX (4 * SAP_MIB)    /* a line of a list */
+#define SAP_IMPORT_INPUT_MAX (64 * SAP_GIB)  /* bytes of one document, unpacked */
+#define SAP_IMPORT_MEMORY_MAX (256 * SAP_MIB) /* address space for the records of an import */
+#define SAP_ROW_MAX (16 * SAP_MIB)           /* one row */
+#define SAP_ROW_ATTRS_MAX 100000u            /* attributes of one row: events of a claim */
+#define SAP_CLAIMS_MAX 200000u               /* about one package in one space */
+#define SAP_FUNCTIONS_MAX 4096u              /* of one vulnerability */
+#define SAP_NAMES_MAX 4096u                  /* of one vulnerability */
+#define SAP_FINDINGS_MAX 4000000u
+#define SAP_VERSION_TEXT_MAX 4096u           /* bytes of a version that a claim may name */
+
 #endif
