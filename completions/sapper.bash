@@ -66,7 +66,10 @@ _sapper_value() {
 	case $1 in
 	--format) _sapper_words 'tty json' ;;
 	--cpu) _sapper_words 'host base 2 3 4' ;;
-	-o | --output | --facts | --library-path) ;;
+	-o | --output | --facts | --library-path | --db | --ignore | --vex | --cacert) ;;
+	--max-age) _sapper_words '1 5 30' ;;
+	--kev-url | --epss-url) _sapper_words 'none' ;;
+	--explain | --source | --mirror | --proxy | --timeout | --retries | --max-size) compopt +o default ;;
 	-t | --target) _sapper_target ;;
 	--why | --reverse) _sapper_library ;;
 	--census) _sapper_program ;;
@@ -111,7 +114,7 @@ _sapper() {
 	local at=$COMP_CWORD scheme='' mode='' root='' put='' dir
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_sapper_words 'scan links help version --help --version'
+		_sapper_words 'scan links db help version --help --version'
 		return
 	fi
 	# Readline may cut words at '=' and ':'.
@@ -129,14 +132,28 @@ _sapper() {
 	fi
 	_sapper_before
 	case ${COMP_WORDS[1]} in
-	help) ((COMP_CWORD != 2)) || _sapper_words 'scan links' ;;
+	help) ((COMP_CWORD != 2)) || _sapper_words 'scan links db' ;;
 	scan)
 		if _sapper_value "$prev"; then
 			:
 		elif [[ $cur == -* ]]; then
-			_sapper_words "$common --facts --files --cpu"
+			_sapper_words "$common --facts --files --cpu --db --max-age --explain --ignore --vex \
+				--show-suppressed --no-advisories"
 		else
 			_sapper_target
+		fi
+		;;
+	db)
+		if ((COMP_CWORD == 2)) && [[ $cur != -* ]]; then
+			_sapper_words 'update import status export'
+		elif _sapper_value "$prev"; then
+			:
+		elif [[ $cur == -* ]]; then
+			_sapper_words "$common --db --max-age --source --replace --mirror --kev-url \
+				--epss-url --proxy --cacert --timeout --retries --max-size"
+		elif [[ ${COMP_WORDS[2]} == update ]]; then
+			_sapper_words 'AlmaLinux Alpine Bitnami Debian Go Maven NuGet Packagist PyPI RubyGems \
+				Ubuntu crates.io npm'
 		fi
 		;;
 	links)

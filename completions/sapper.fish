@@ -51,14 +51,15 @@ end
 complete -c sapper -f
 complete -c sapper -n __sapper_first -a scan -d 'What is here, who loads what'
 complete -c sapper -n __sapper_first -a links -d 'Who loads what, and why'
+complete -c sapper -n __sapper_first -a db -d 'Advisories'
 complete -c sapper -n __sapper_first -a help -d 'Help about a command'
 complete -c sapper -n __sapper_first -a version -d 'Print the version'
 complete -c sapper -n __sapper_first -l version -d 'Print the version'
 complete -c sapper -n __sapper_first -s h -l help -d 'List the commands'
-complete -c sapper -n '__sapper_command help' -a 'scan links'
+complete -c sapper -n '__sapper_command help' -a 'scan links db'
 
 set -l command
-for command in scan links
+for command in scan links db
     set -l seen "__sapper_command $command"
     complete -c sapper -n $seen -l format -x -a 'tty json' -d 'Form of the answer'
     complete -c sapper -n $seen -s o -l output -r -F -d 'Write the answer to a file'
@@ -66,12 +67,35 @@ for command in scan links
     complete -c sapper -n $seen -s v -l verbose -d 'Longer lists'
     complete -c sapper -n $seen -l no-color -d 'No colours'
     complete -c sapper -n $seen -s h -l help -d 'Short help'
-    complete -c sapper -n $seen -l cpu -x -a 'host base 2 3 4' -d 'CPU level to assume'
+    test $command = db; or complete -c sapper -n $seen -l cpu -x -a 'host base 2 3 4' -d 'CPU level to assume'
     complete -c sapper -n $seen -F
 end
 
 complete -c sapper -n '__sapper_command scan' -l facts -r -F -d 'Also write the facts to a file'
 complete -c sapper -n '__sapper_command scan' -l files -d 'JSON: list the files of packages'
+complete -c sapper -n '__sapper_command scan' -l db -r -F -d 'The advisories'
+complete -c sapper -n '__sapper_command scan' -l max-age -x -a '1 5 30' -d 'Days until they are old'
+complete -c sapper -n '__sapper_command scan' -l explain -x -d 'How one answer came about'
+complete -c sapper -n '__sapper_command scan' -l ignore -r -F -d 'Reviewed exceptions'
+complete -c sapper -n '__sapper_command scan' -l vex -r -F -d 'A VEX document'
+complete -c sapper -n '__sapper_command scan' -l show-suppressed -d 'List what was taken out'
+complete -c sapper -n '__sapper_command scan' -l no-advisories -d 'Do not judge'
+
+set -l db '__sapper_command db'
+set -l verbs 'update import status export'
+complete -c sapper -n "$db; and test (count (commandline -opc)) -eq 2" -a $verbs
+complete -c sapper -n $db -l db -r -F -d 'The store'
+complete -c sapper -n $db -l max-age -x -a '1 5 30' -d 'status: days until old'
+complete -c sapper -n $db -l source -x -d 'import, export: this source'
+complete -c sapper -n $db -l replace -d 'import: what the source had goes'
+complete -c sapper -n $db -l mirror -x -d 'update: instead of OSV storage'
+complete -c sapper -n $db -l kev-url -x -a none -d 'update: list of exploited ones'
+complete -c sapper -n $db -l epss-url -x -a none -d 'update: scores'
+complete -c sapper -n $db -l proxy -x -d 'update: through this proxy'
+complete -c sapper -n $db -l cacert -r -F -d 'update: certificates to trust'
+complete -c sapper -n $db -l timeout -x -d 'update: seconds without progress'
+complete -c sapper -n $db -l retries -x -d 'update: tries after the first'
+complete -c sapper -n $db -l max-size -x -d 'update: MiB of a download'
 
 set -l links '__sapper_command links'
 complete -c sapper -n $links -l why -x -a '(__sapper_libraries)' -d 'Every chain to a library'

@@ -103,6 +103,9 @@ struct sap_rows {
 	uint64_t n;  /* rows written, the magic line aside */
 	int failure; /* the first one sticks; sap_rows_end gives it */
 	struct sap_err err;
+	/* Private: where the row and the list at hand begin in buf, and what they are. */
+	size_t row, list;
+	bool too_long, list_items;
 };
 
 /* Writes the magic line first. */
@@ -111,7 +114,8 @@ void sap_rows_init(struct sap_rows *rows,
 void sap_rows_clear(struct sap_rows *rows);
 
 /* A row: begin, args, attributes, done. Texts may hold any bytes; those that are no UTF-8 are
- * written as they are, NUL bytes are dropped. An attribute without value is left out. */
+ * written as they are, NUL bytes are dropped. An attribute without value is left out. A row of
+ * more than SAP_ROW_MAX bytes becomes a problem row. */
 void sap_rows_begin(struct sap_rows *rows, enum sap_row_kind kind);
 void sap_rows_arg(struct sap_rows *rows, struct sap_str value);
 void sap_rows_attr(struct sap_rows *rows, const char *key, struct sap_str value);
@@ -152,6 +156,9 @@ int sap_row_parse(struct sap_str line, struct sap_arena *arena, struct sap_row *
 
 /* The value of the first attribute with that key, empty where there is none. */
 struct sap_str sap_row_attr(const struct sap_row *row, const char *key);
+
+/* Whether the value of an attribute of that name is a list. */
+bool sap_row_key_is_list(struct sap_str key);
 
 /* Takes the next item off a list: *list is what is left. Decoded into the arena where it has
  * escapes (NULL: given as it stands). False at the end. Empty items are skipped. */

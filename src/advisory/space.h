@@ -70,8 +70,9 @@ void sap_space_put(struct sap_buf *out, const struct sap_space *space);
 /* The space of a system: os-release of "debian" 12 is debian:12; without VERSION_ID the
  * codename decides ("trixie/sid" of an unreleased Debian: debian, without release). False: the
  * system does not say what it is. Derivatives are themselves (raspbian, linuxmint), never
- * their parents: who rebuilds packages versions them anew. rolling: there are no releases
- * (arch, wolfi, opensuse-tumbleweed). */
+ * their parents: who rebuilds packages versions them anew. rolling: there are no releases, or
+ * it is the line that future ones come from (arch, wolfi, opensuse-tumbleweed, alpine edge,
+ * Debian testing and unstable). */
 bool sap_space_of_os(const struct sap_facts *facts, struct sap_space *out, bool *rolling);
 
 /* The folding of names that an ecosystem's own rules prescribe: PyPI lower case with runs of

@@ -106,8 +106,11 @@ int sap_store_object(struct sap_store *store, struct sap_str build_id, struct sa
 		     struct sap_known_object *out, bool *found, struct sap_err *err);
 
 /* Everything, as rows that make the same store again (import of the result into an empty
- * store gives equal answers). SAP_EIO and what rows->flush returns. */
-int sap_store_export(struct sap_store *store, struct sap_rows *rows, struct sap_err *err);
+ * store gives equal answers); of one source only where source ("KIND/NAME") is not empty.
+ * The caller ends the rows. SAP_ENOENT: there is no such source. SAP_EIO and what rows->flush
+ * returns. */
+int sap_store_export(struct sap_store *store, struct sap_str source, struct sap_rows *rows,
+		     struct sap_err *err);
 
 /* ---- writing ---------------------------------------------------------------------------- */
 

@@ -7,6 +7,8 @@
 
 #include <getopt.h>
 #include <stdbool.h>
+#include <string.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -29,6 +31,7 @@ struct command {
 
 extern const struct command cmd_scan;
 extern const struct command cmd_links;
+extern const struct command cmd_db;
 
 /* Options that every command has. */
 struct common {
@@ -96,6 +99,26 @@ struct output {
 int cli_output_open(struct output *output, const struct common *common);
 /* Writes what was reported; frees. */
 int cli_output_close(struct output *output);
+
+/* ---- helper programs -------------------------------------------------------------------- */
+
+/* The descriptor on which a helper finds its input. */
+#define CLI_HELPER_INPUT 3
+
+struct helper {
+	const char *name;
+	pid_t pid;
+	int output; /* what it writes to its standard output */
+};
+
+/* Starts a helper program; input becomes its descriptor 3 and stays the caller's (-1: none). */
+int cli_helper_start(const char *name, char *const argv[], int input, struct helper *out,
+		     struct sap_err *err);
+/* Closes its output and waits. SAP_EWORKER: a signal ended it. */
+int cli_helper_wait(struct helper *helper, int *status, struct sap_err *err);
+
+/* The folder that this program lies in. */
+bool cli_own_folder(char *folder, size_t size);
 
 /* ---- targets ---------------------------------------------------------------------------- */
 

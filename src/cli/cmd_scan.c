@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "advisory/judge.h"
+#include "cli/advice.h"
 #include "cli/cli.h"
 #include "link/radius.h"
 
 static const char help[] =
 	"usage: sapper scan [OPTIONS] [TARGET]\n"
 	"\n"
-	"What a system is made of: packages, programs, libraries, services; which libraries the\n"
-	"most programs load; what nobody owns; what is missing; what could not be read.\n"
+	"What a system is made of and what is wrong with it: vulnerable and compromised packages\n"
+	"by the advisories at hand (sapper help db); programs, libraries, services; which "
+	"libraries\n"
+	"the most programs load; what nobody owns, what is missing, what could not be read.\n"
 	"\n"
 	"TARGET is a folder that holds a root file system, or a facts file; without one, this\n"
 	"host. dir:PATH and facts:FILE say which.\n"
 	"\n"
+	"      --db FILE          the advisories (default: see sapper help db)\n"
+	"      --max-age DAYS     advisories older than that are called old (default: 5)\n"
+	"      --explain ID       how the answer about one vulnerability came about, step by step\n"
+	"      --ignore FILE      reviewed exceptions (default: .sapper.toml here, if it is "
+	"yours)\n"
+	"      --vex FILE         a VEX document (OpenVEX, CycloneDX, CSAF); may be repeated\n"
+	"      --show-suppressed  list what exceptions and VEX took out\n"
+	"      --no-advisories    do not judge\n"
 	"      --facts FILE       also write the facts to FILE, to be read as facts:FILE\n"
 	"      --files            JSON: list the files of every package\n"
 	"      --cpu LEVEL        CPU level for glibc-hwcaps folders: host, base, 2, 3, 4\n"
@@ -20,6 +32,7 @@ static const char help[] =
 	"examples:\n"
 	"  sapper scan\n"
 	"  sapper scan --format json -o host.json\n"
+	"  sapper scan --explain CVE-2024-3094 /srv/root\n"
 	"  sapper scan --facts web1.facts /mnt/web1 && sapper scan facts:web1.facts\n";
 
 struct options {
@@ -27,25 +40,95 @@ struct options {
 	const char *target;
 	const char *facts;
 	bool files;
+	bool no_advisories;
+	bool show_suppressed;
 	int cpu;
+	struct advice advice;
 };
 
-enum { OPTION_FACTS = OPTION_OWN, OPTION_FILES, OPTION_CPU };
+enum {
+	OPTION_FACTS = OPTION_OWN,
+	OPTION_FILES,
+	OPTION_CPU,
+	OPTION_DB,
+	OPTION_MAX_AGE,
+	OPTION_EXPLAIN,
+	OPTION_IGNORE,
+	OPTION_VEX,
+	OPTION_SHOW_SUPPRESSED,
+	OPTION_NO_ADVISORIES,
+};
 
 static const struct option long_options[] = {
 	COMMON_OPTIONS,
 	{ "facts", required_argument, NULL, OPTION_FACTS },
 	{ "files", no_argument, NULL, OPTION_FILES },
 	{ "cpu", required_argument, NULL, OPTION_CPU },
+	{ "db", required_argument, NULL, OPTION_DB },
+	{ "max-age", required_argument, NULL, OPTION_MAX_AGE },
+	{ "explain", required_argument, NULL, OPTION_EXPLAIN },
+	{ "ignore", required_argument, NULL, OPTION_IGNORE },
+	{ "vex", required_argument, NULL, OPTION_VEX },
+	{ "show-suppressed", no_argument, NULL, OPTION_SHOW_SUPPRESSED },
+	{ "no-advisories", no_argument, NULL, OPTION_NO_ADVISORIES },
 	{ 0 },
 };
+
+/* -1: taken; else the exit status. */
+static int take_option(int opt, struct options *o)
+{
+	switch (opt) {
+	case OPTION_FACTS:
+		o->facts = optarg;
+		return -1;
+	case OPTION_FILES:
+		o->files = true;
+		return -1;
+	case OPTION_CPU:
+		if (!cli_cpu_parse(optarg, &o->cpu))
+			return cli_usage(&cmd_scan, "--cpu is host, base, 2, 3 or 4, not '%s'",
+					 optarg);
+		return -1;
+	case OPTION_DB:
+		o->advice.db = optarg;
+		return -1;
+	case OPTION_MAX_AGE:
+		if (!cli_days_parse(optarg, &o->advice.max_age_days))
+			return cli_usage(&cmd_scan, "--max-age is a number of days, not '%s'",
+					 optarg);
+		return -1;
+	case OPTION_EXPLAIN:
+		if (!*optarg)
+			return cli_usage(&cmd_scan, "--explain needs the name of a vulnerability");
+		o->advice.explain = optarg;
+		return -1;
+	case OPTION_IGNORE:
+		o->advice.ignore = optarg;
+		return -1;
+	case OPTION_VEX:
+		if (o->advice.n_vex == VEX_MAX)
+			return cli_usage(&cmd_scan, "at most %d VEX documents", VEX_MAX);
+		o->advice.vex[o->advice.n_vex++] = optarg;
+		return -1;
+	case OPTION_SHOW_SUPPRESSED:
+		o->show_suppressed = true;
+		return -1;
+	default:
+		o->no_advisories = true;
+		return -1;
+	}
+}
 
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, struct options *o)
 {
-	int opt;
+	int opt, r;
 
-	*o = (struct options){ .common.format = SAP_FORMAT_TTY, .cpu = -1 };
+	*o = (struct options){
+		.common.format = SAP_FORMAT_TTY,
+		.cpu = -1,
+		.advice.max_age_days = MAX_AGE_DAYS,
+	};
 	opterr = 0; /* messages are our own */
 	while ((opt = getopt_long(argc, argv, COMMON_SHORT, long_options, NULL)) != -1) {
 		switch (cli_common_option(&o->common, &cmd_scan, opt, argv)) {
@@ -58,14 +141,12 @@ static int parse(int argc, char **argv, struct options *o)
 		case COMMON_NOT_MINE:
 			break;
 		}
-		if (opt == OPTION_FACTS)
-			o->facts = optarg;
-		else if (opt == OPTION_FILES)
-			o->files = true;
-		else if (opt == OPTION_CPU && !cli_cpu_parse(optarg, &o->cpu))
-			return cli_usage(&cmd_scan, "--cpu is host, base, 2, 3 or 4, not '%s'",
-					 optarg);
+		r = take_option(opt, o);
+		if (r >= 0)
+			return r;
 	}
+	if (o->no_advisories && o->advice.explain)
+		return cli_usage(&cmd_scan, "--explain needs advisories");
 	if (argc - optind > 1)
 		return cli_usage(&cmd_scan, "one target at a time; '%s' is too many",
 				 argv[optind + 1]);
@@ -79,6 +160,7 @@ static int report(const struct options *o, struct sap_facts *facts, struct sap_t
 	const struct cpu cpu = cli_cpu(facts, o->cpu);
 	const struct sap_link_options link_options = { .cpu_level = cpu.level };
 	struct sap_link *link = sap_link_new(facts, tree, &link_options);
+	struct sap_findings *findings = NULL;
 	struct sap_radius radius = { 0 };
 	struct output output;
 	int r;
@@ -86,6 +168,10 @@ static int report(const struct options *o, struct sap_facts *facts, struct sap_t
 	if (!link)
 		return sap_err_nomem(err);
 	r = sap_radius_compute(facts, tree, link, &radius, err);
+	if (r == 0 && !o->no_advisories)
+		r = cli_advise(&o->advice, facts, &findings, err);
+	if (r == 0 && findings)
+		r = cli_note_states(findings, &radius, err);
 	if (r == 0) {
 		const struct sap_scan_view view = {
 			.facts = facts,
@@ -93,14 +179,20 @@ static int report(const struct options *o, struct sap_facts *facts, struct sap_t
 			.cpu_level = cpu.level,
 			.cpu_of_host = cpu.of_host,
 			.with_files = o->files,
+			.findings = findings,
+			.show_suppressed = o->show_suppressed,
 		};
 
 		r = cli_output_open(&output, &o->common);
 		if (r == STATUS_OK) {
-			sap_report_scan(output.report, &view);
+			if (o->advice.explain)
+				sap_report_explain(output.report, &view);
+			else
+				sap_report_scan(output.report, &view);
 			r = cli_output_close(&output);
 		}
 	}
+	sap_findings_free(findings);
 	sap_radius_clear(&radius);
 	sap_link_free(link);
 	return r;

@@ -44,7 +44,7 @@
 #include "cli/cli.h"
 #include "extract/extract.h"
 
-static const struct command *const commands[] = { &cmd_scan, &cmd_links };
+static const struct command *const commands[] = { &cmd_scan, &cmd_links, &cmd_db };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

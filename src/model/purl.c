@@ -72,43 +72,86 @@ static struct sap_str take_epoch(struct sap_str *version)
 	return number ? epoch : (struct sap_str){ 0 };
 }
 
-void sap_purl_put_package(struct sap_buf *out, const struct sap_facts *facts,
-			  const struct sap_package *package)
+/* What a purl of a system's package is made of. */
+struct parts {
+	const char *type;
+	struct sap_str os, release, arch, name, version;
+};
+
+static void put_parts(struct sap_buf *out, const struct parts *parts)
 {
-	struct sap_str id = sap_facts_str(facts, facts->os.id);
-	struct sap_str release = sap_facts_str(facts, facts->os.version_id);
-	struct sap_str version = sap_facts_str(facts, package->version);
-	struct sap_str epoch = { 0 };
+	struct sap_str version = parts->version, epoch = { 0 };
+	bool rpm = strcmp(parts->type, "rpm") == 0;
 	unsigned char room[256];
 	struct sap_buf distro = { .p = room, .cap = sizeof(room), .max = sizeof(room) };
 
-	if (release.n == 0)
-		release = sap_facts_str(facts, facts->os.codename);
-	if (id.n) {
-		sap_buf_puts(&distro, id);
-		if (release.n) {
+	if (parts->os.n) {
+		sap_buf_puts(&distro, parts->os);
+		if (parts->release.n) {
 			sap_buf_putc(&distro, '-');
-			sap_buf_puts(&distro, release);
+			sap_buf_puts(&distro, parts->release);
 		}
 		if (!sap_buf_ok(&distro)) /* longer than any real one */
 			distro.n = 0;
 	}
-	if (package->type == SAP_PACKAGE_RPM)
+	if (rpm)
 		epoch = take_epoch(&version);
 
 	const struct sap_purl_qualifier qualifiers[] = {
-		{ "arch", sap_facts_str(facts, package->arch) },
+		{ "arch", parts->arch },
 		{ "distro", sap_buf_str(&distro) },
 		{ "epoch", epoch },
 	};
 
 	sap_purl_put(out, &(struct sap_purl){
-				  .type = sap_package_type_name(package->type),
-				  .ns = id,
-				  .name = sap_facts_str(facts, package->name),
+				  .type = parts->type,
+				  .ns = parts->os,
+				  .name = parts->name,
 				  .version = version,
 				  .qualifiers = qualifiers,
 				  .n_qualifiers = sizeof(qualifiers) / sizeof(qualifiers[0]),
-				  .fold_name = package->type != SAP_PACKAGE_RPM,
+				  .fold_name = !rpm,
 			  });
+}
+
+static struct sap_str release_of(const struct sap_facts *facts)
+{
+	struct sap_str release = sap_facts_str(facts, facts->os.version_id);
+
+	return release.n ? release : sap_facts_str(facts, facts->os.codename);
+}
+
+void sap_purl_put_package(struct sap_buf *out, const struct sap_facts *facts,
+			  const struct sap_package *package)
+{
+	put_parts(out, &(struct parts){ .type = sap_package_type_name(package->type),
+					.os = sap_facts_str(facts, facts->os.id),
+					.release = release_of(facts),
+					.arch = sap_facts_str(facts, package->arch),
+					.name = sap_facts_str(facts, package->name),
+					.version = sap_facts_str(facts, package->version) });
+}
+
+void sap_purl_put_source_of(struct sap_buf *out, const char *type, struct sap_str os,
+			    struct sap_str release, struct sap_str name, struct sap_str version)
+{
+	struct sap_str arch = { 0 };
+
+	if (strcmp(type, "deb") == 0)
+		arch = SAP_STR("source");
+	else if (strcmp(type, "rpm") == 0)
+		arch = SAP_STR("src");
+	put_parts(out, &(struct parts){ .type = type,
+					.os = os,
+					.release = release,
+					.arch = arch,
+					.name = name,
+					.version = version });
+}
+
+void sap_purl_put_source(struct sap_buf *out, const struct sap_facts *facts,
+			 enum sap_package_type type, struct sap_str name, struct sap_str version)
+{
+	sap_purl_put_source_of(out, sap_package_type_name(type), sap_facts_str(facts, facts->os.id),
+			       release_of(facts), name, version);
 }

@@ -50,4 +50,13 @@ void sap_purl_put(struct sap_buf *out, const struct sap_purl *purl);
 void sap_purl_put_package(struct sap_buf *out, const struct sap_facts *facts,
 			  const struct sap_package *package);
 
+/* Appends the purl of a source package of the facts' system: arch=source for deb (Debian's
+ * word), arch=src for rpm, none for others. */
+void sap_purl_put_source(struct sap_buf *out, const struct sap_facts *facts,
+			 enum sap_package_type type, struct sap_str name, struct sap_str version);
+
+/* The same for a system that is given by its os-release words (release may be empty). */
+void sap_purl_put_source_of(struct sap_buf *out, const char *type, struct sap_str os,
+			    struct sap_str release, struct sap_str name, struct sap_str version);
+
 #endif

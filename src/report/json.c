@@ -221,6 +221,31 @@ void sap_json_u64(struct sap_json *json, const char *key, uint64_t v)
 	put_raw(json, digits + at, sizeof(digits) - at);
 }
 
+void sap_json_decimal(struct sap_json *json, const char *key, uint64_t v, unsigned places)
+{
+	char digits[24];
+	size_t at = sizeof(digits);
+	unsigned done = 0;
+
+	begin_value(json, key, "");
+	/* Trailing zeros of the fraction say nothing; one digit always stays before the point. */
+	while (done < places && v % 10 == 0) {
+		v /= 10;
+		done++;
+	}
+	while (done < places) {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+		if (++done == places)
+			digits[--at] = '.';
+	}
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v && at);
+	sap_buf_puts(json->out, (struct sap_str){ digits + at, sizeof(digits) - at });
+}
+
 void sap_json_bool(struct sap_json *json, const char *key, bool v)
 {
 	begin_value(json, key, "");

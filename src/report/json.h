@@ -46,6 +46,8 @@ void sap_json_hex(struct sap_json *json, const char *key, struct sap_str s);
 /* KEY_bytes with the bytes of s in hex: what belongs beside a text that is not UTF-8. */
 void sap_json_bytes(struct sap_json *json, const char *key, struct sap_str s);
 void sap_json_u64(struct sap_json *json, const char *key, uint64_t v);
+/* v / 10^places, places at most 9, v below 10^15: 12345 and 3 are 12.345. */
+void sap_json_decimal(struct sap_json *json, const char *key, uint64_t v, unsigned places);
 void sap_json_bool(struct sap_json *json, const char *key, bool v);
 void sap_json_null(struct sap_json *json, const char *key);
 

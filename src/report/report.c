@@ -46,7 +46,17 @@ static void forget_facts(struct sap_report *report)
 			sap_##name##_tty(report, view);                                         \
 	}
 
+void sap_report_explain(struct sap_report *report, const struct sap_scan_view *view)
+{
+	forget_facts(report);
+	if (report->options.format == SAP_FORMAT_JSON)
+		sap_scan_json(report, view);
+	else
+		sap_explain_tty(report, view->findings);
+}
+
 DISPATCH(scan)
+DISPATCH(db)
 DISPATCH(links)
 DISPATCH(why)
 DISPATCH(unneeded)

@@ -19,6 +19,7 @@
 #include "link/link.h"
 #include "link/radius.h"
 #include "model/facts.h"
+#include "model/finding.h"
 
 enum sap_format { SAP_FORMAT_TTY = 1, SAP_FORMAT_JSON = 2 };
 
@@ -41,12 +42,32 @@ void sap_report_free(struct sap_report *report);
 struct sap_scan_view {
 	const struct sap_facts *facts; /* finished, owned (sap_tree_own) */
 	const struct sap_radius *radius;
-	int cpu_level;    /* glibc-hwcaps level that was assumed; 0: base */
-	bool cpu_of_host; /* it is this machine's */
-	bool with_files;  /* JSON: list every owned file */
+	int cpu_level;                       /* glibc-hwcaps level that was assumed; 0: base */
+	bool cpu_of_host;                    /* it is this machine's */
+	bool with_files;                     /* JSON: list every owned file */
+	const struct sap_findings *findings; /* NULL: advisories were not asked for */
+	bool show_suppressed;                /* list suppressed findings too */
 };
 
 void sap_report_scan(struct sap_report *report, const struct sap_scan_view *view);
+
+/* The findings that are to be explained, and nothing else. JSON: as a scan, whose findings then
+ * have the key "explanation". */
+void sap_report_explain(struct sap_report *report, const struct sap_scan_view *view);
+
+/* ---- db --------------------------------------------------------------------------------- */
+
+struct sap_source;
+
+struct sap_db_view {
+	const char *path;
+	bool baseline; /* it is the one that came with the program */
+	const struct sap_source *sources;
+	uint32_t n_sources;
+	int64_t now, max_age; /* seconds */
+};
+
+void sap_report_db(struct sap_report *report, const struct sap_db_view *view);
 
 /* ---- links ------------------------------------------------------------------------------ */
 

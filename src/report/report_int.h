@@ -5,6 +5,8 @@
  *   report.c          life cycle, dispatch, what both formats ask of facts
  *   scan_tty.c scan_tables.c            scan for people: the frame; its lists
  *   scan_json.c object_json.c           scan for programs: the document; one ELF object
+ *   findings_tty.c findings_json.c      findings, explanations
+ *   db_report.c       the store of advisories
  *   links_tty.c tree_tty.c links_json.c trees, counts
  *   answers_tty.c answers_json.c        why, unneeded; all JSON that is no tree
  *   census_tty.c                        the census
@@ -18,6 +20,9 @@
 #include "report/json.h"
 #include "report/report.h"
 #include "report/tty.h"
+
+/* Bytes of a line of ours, at most. */
+#define SAP_LINE_MAX 65536u
 
 struct sap_report {
 	struct sap_report_options options;
@@ -174,6 +179,18 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 void sap_scan_tty_diagnostics(struct sap_report *report, const struct sap_scan_view *view);
 uint32_t sap_scan_count_unowned(const struct sap_facts *facts);
 size_t sap_scan_count_losses(const struct sap_facts *facts);
+
+void sap_db_json(struct sap_report *report, const struct sap_db_view *view);
+void sap_db_tty(struct sap_report *report, const struct sap_db_view *view);
+
+/* What the advisories say: before everything else; the section; one vulnerability alone. */
+void sap_findings_tty_first(struct sap_report *report, const struct sap_findings *f);
+void sap_findings_tty(struct sap_report *report, const struct sap_findings *f,
+		      bool with_suppressed);
+void sap_explain_tty(struct sap_report *report, const struct sap_findings *f);
+/* The keys "advisories", "findings", "not_judged" of the document. */
+void sap_findings_json(struct sap_report *report, struct sap_json *json,
+		       const struct sap_findings *f, bool with_suppressed);
 
 void sap_links_json(struct sap_report *report, const struct sap_links_view *view);
 void sap_links_tty(struct sap_report *report, const struct sap_links_view *view);

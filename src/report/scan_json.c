@@ -314,6 +314,8 @@ void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view)
 	sap_report_json_target(&json, facts, view->cpu_level, view->cpu_of_host);
 	put_os(&json, facts);
 	put_summary(&json, view);
+	if (view->findings)
+		sap_findings_json(report, &json, view->findings, view->show_suppressed);
 	sap_json_list(&json, "packages");
 	for (uint32_t i = 0; i < facts->packages.n; i++)
 		put_package(report, &json, facts, i);

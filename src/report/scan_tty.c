@@ -208,7 +208,11 @@ void sap_scan_tty(struct sap_report *report, const struct sap_scan_view *view)
 
 	put_header(&report->tty, facts);
 	put_incomplete(&report->tty, facts);
+	if (view->findings)
+		sap_findings_tty_first(report, view->findings);
 	put_counts(report, view);
+	if (view->findings)
+		sap_findings_tty(report, view->findings, view->show_suppressed);
 	sap_scan_tty_missing(report, view);
 	sap_scan_tty_libraries(report, view);
 	sap_scan_tty_programs(report, view);

@@ -12,62 +12,33 @@
 
 #include "base/fd.h"
 #include "base/limits.h"
+#include "sandbox/landlock_int.h"
 #include "sandbox/sandbox_int.h"
-
-/*
- * Landlock, from the kernel's Documentation/userspace-api/landlock.rst. By hand, because
- * distributions' headers know only the ABI of their own kernel; the numbers of the calls are
- * the same on all architectures.
- */
-#define NR_LANDLOCK_CREATE_RULESET 444
-#define NR_LANDLOCK_ADD_RULE 445
-#define NR_LANDLOCK_RESTRICT_SELF 446
-#define LANDLOCK_VERSION_FLAG 1u
-#define LANDLOCK_PATH_BENEATH 1
-
-#define FS_READ_FILE (1ULL << 2)
-#define FS_READ_DIR (1ULL << 3)
-#define FS_ABI1 ((1ULL << 13) - 1) /* execute, write, read, remove and make of all kinds */
-#define FS_REFER (1ULL << 13)      /* ABI 2 */
-#define FS_TRUNCATE (1ULL << 14)   /* ABI 3 */
-#define NET_TCP 3ULL               /* ABI 4: bind, connect */
-#define FS_IOCTL_DEV (1ULL << 15)  /* ABI 5 */
-#define SCOPE_SOCKET_SIGNAL 3ULL   /* ABI 6: abstract UNIX sockets, signals */
-
-struct ruleset_attr {
-	uint64_t fs;
-	uint64_t net;    /* ABI 4 */
-	uint64_t scoped; /* ABI 6 */
-};
-
-struct path_beneath_attr {
-	uint64_t allowed;
-	int32_t parent;
-} __attribute__((packed));
 
 /* The ABI put in force, or -errno. */
 static int enter_landlock(int rootfd)
 {
-	struct path_beneath_attr beneath = { FS_READ_FILE | FS_READ_DIR, rootfd };
-	struct ruleset_attr attr = { .fs = FS_ABI1 };
+	struct landlock_beneath beneath = { LANDLOCK_FS_READ_FILE | LANDLOCK_FS_READ_DIR, rootfd };
+	struct landlock_rules attr = { .fs = LANDLOCK_FS_ABI1 };
 	int sap_cleanup_fd fd = -1;
 	long abi = syscall(NR_LANDLOCK_CREATE_RULESET, NULL, 0, LANDLOCK_VERSION_FLAG);
 
 	if (abi < 0)
 		return -errno;
 	if (abi >= 2)
-		attr.fs |= FS_REFER;
+		attr.fs |= LANDLOCK_FS_REFER;
 	if (abi >= 3)
-		attr.fs |= FS_TRUNCATE;
+		attr.fs |= LANDLOCK_FS_TRUNCATE;
 	if (abi >= 4)
-		attr.net = NET_TCP;
+		attr.net = LANDLOCK_NET_TCP;
 	if (abi >= 5)
-		attr.fs |= FS_IOCTL_DEV;
+		attr.fs |= LANDLOCK_FS_IOCTL_DEV;
 	if (abi >= 6)
-		attr.scoped = SCOPE_SOCKET_SIGNAL;
-	/* Older kernels take a longer structure whose end is zero. */
+		attr.scoped = LANDLOCK_SCOPE_SOCKET_SIGNAL;
 	fd = (int)syscall(NR_LANDLOCK_CREATE_RULESET, &attr, sizeof(attr), 0);
-	if (fd < 0 || syscall(NR_LANDLOCK_ADD_RULE, fd, LANDLOCK_PATH_BENEATH, &beneath, 0) < 0 ||
+	if (fd < 0 ||
+	    (rootfd >= 0 &&
+	     syscall(NR_LANDLOCK_ADD_RULE, fd, LANDLOCK_PATH_BENEATH, &beneath, 0) < 0) ||
 	    syscall(NR_LANDLOCK_RESTRICT_SELF, fd, 0) < 0)
 		return -errno;
 	return (int)abi;
@@ -86,8 +57,9 @@ static int set_limit(int resource, rlim_t max)
 }
 
 /* RLIMIT_NPROC stays: it counts the user's processes everywhere, and threads too. */
-static int enter_limits(uint64_t memory_max, struct sap_err *err)
+static int enter_limits(const struct sap_sandbox_options *options, struct sap_err *err)
 {
+	uint64_t memory_max = options->memory_max;
 	int rc = 0;
 
 	if (!SAP_SANITISED)
@@ -96,7 +68,7 @@ static int enter_limits(uint64_t memory_max, struct sap_err *err)
 		rc = set_limit(RLIMIT_CORE, 0);
 	if (rc == 0)
 		rc = set_limit(RLIMIT_NOFILE, SAP_WORKER_FILES_MAX);
-	if (rc == 0)
+	if (rc == 0 && !options->write_files)
 		rc = set_limit(RLIMIT_FSIZE, 0);
 	if (rc == 0 && signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		rc = -errno;
@@ -140,7 +112,7 @@ static void enter_landlock_or_chroot(int rootfd, unsigned without, struct sap_sa
 		out->landlock = rc > 0 ? rc : 0;
 		out->landlock_errno = rc < 0 ? -rc : 0;
 	}
-	if (out->landlock == 0 && !(without & SAP_SANDBOX_CHROOT))
+	if (out->landlock == 0 && rootfd >= 0 && !(without & SAP_SANDBOX_CHROOT))
 		out->chroot = fchdir(rootfd) == 0 && chroot(".") == 0;
 }
 
@@ -188,7 +160,7 @@ int sap_sandbox_enter(int rootfd, const struct sap_sandbox_options *options,
 		      struct sap_sandbox_report *report, struct sap_err *err)
 {
 	struct sap_sandbox_report out = { .kills = !SAP_SANITISED };
-	int rc = enter_limits(options->memory_max, err);
+	int rc = enter_limits(options, err);
 
 	if (rc < 0)
 		return rc;
@@ -202,7 +174,7 @@ int sap_sandbox_enter(int rootfd, const struct sap_sandbox_options *options,
 		return rc;
 	out.openat2 = out.landlock > 0 || (options->without & SAP_SANDBOX_SECCOMP);
 	if (!(options->without & SAP_SANDBOX_SECCOMP)) {
-		rc = sap_sandbox_filter(out.openat2);
+		rc = sap_sandbox_filter(rootfd >= 0, out.openat2);
 		out.seccomp = rc == 0;
 		out.seccomp_errno = -rc;
 		/* No filter, nothing that answers ENOSYS. */

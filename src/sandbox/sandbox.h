@@ -39,6 +39,8 @@ struct sap_sandbox_options {
 	unsigned without;    /* layers left out, for tests and measurements */
 	uint64_t memory_max; /* bytes of address space; 0: SAP_WORKER_MEMORY_MAX */
 	pid_t parent;        /* who must still be the parent; 0: not checked */
+	bool write_files;    /* a descriptor that is open already may be a regular file: no
+			      * RLIMIT_FSIZE */
 };
 
 #define SAP_SANDBOX_TEXT_MAX 160
@@ -58,7 +60,8 @@ struct sap_sandbox_report {
 /*
  * Confines this process for the rest of its life. Call it while there is one thread: later
  * threads inherit all layers, existing ones would not. rootfd: the folder of the target
- * (O_PATH will do); stays the caller's.
+ * (O_PATH will do); stays the caller's. -1: there is none, nothing of the file system can be
+ * opened; the filter refuses it too, so that it holds without Landlock.
  *
  * A layer that this system lacks is left out and reported, unless options->require has it
  * (SAP_EUNSUPPORTED). SAP_EWORKER: options->parent is gone. SAP_EIO: the system refused
@@ -69,10 +72,10 @@ struct sap_sandbox_report {
  *   writing, executable mappings, changing limits, prctl but for thread names, fcntl but for
  *   F_GETFD, F_SETFD, F_GETFL and duplicating. ENOTTY: ioctl. ENOSYS: clone3 (libc then uses
  *   clone, whose flags can be checked), and openat2 without Landlock: src/input then walks.
- * - Landlock answers EACCES for what is not beneath rootfd. Files of the system (locale,
+ * - Landlock answers EACCES for what is not beneath rootfd (-1: the filter does, for all). Files of the system (locale,
  *   time zone, /proc, /dev/urandom) are out of reach unless rootfd is "/".
- * - Writing to a regular file gives EFBIG (SIGXFSZ is ignored): results go to a pipe or a
- *   socket, with write(2) or writev(2).
+ * - Writing to a regular file gives EFBIG (SIGXFSZ is ignored) unless options->write_files
+ *   is set: results go to a pipe or a socket, with write(2) or writev(2).
  * - The process dies when the thread that made it ends (PR_SET_PDEATHSIG): fork from one
  *   that lives longer.
  * - No core is dumped, not even to a core_pattern program, which RLIMIT_CORE does not stop

@@ -268,14 +268,22 @@ static const uint32_t always[] = {
 #endif
 };
 
-static void put_open(struct filter *f, bool allow_openat2)
+static void put_open(struct filter *f, bool allow_open, bool allow_openat2)
 {
-	rule_without(f, __NR_openat, 2, WRITE_FLAGS, FAIL(EPERM));
+	if (allow_open) {
+		rule_without(f, __NR_openat, 2, WRITE_FLAGS, FAIL(EPERM));
 #ifdef __NR_open
-	rule_without(f, __NR_open, 1, WRITE_FLAGS, FAIL(EPERM));
+		rule_without(f, __NR_open, 1, WRITE_FLAGS, FAIL(EPERM));
 #endif
-	/* Its flags lie in memory, out of a filter's sight: Landlock must check them. */
-	rule(f, __NR_openat2, allow_openat2 ? ALLOW : FAIL(ENOSYS));
+		/* Its flags lie in memory, out of a filter's sight: Landlock must check them. */
+		rule(f, __NR_openat2, allow_openat2 ? ALLOW : FAIL(ENOSYS));
+	} else {
+		rule(f, __NR_openat, FAIL(EACCES));
+#ifdef __NR_open
+		rule(f, __NR_open, FAIL(EACCES));
+#endif
+		rule(f, __NR_openat2, FAIL(EACCES));
+	}
 	/* Asked of descriptors that turn out to be pipes or files. */
 	rule(f, __NR_ioctl, FAIL(ENOTTY));
 }
@@ -330,7 +338,7 @@ static void put_arch(struct filter *f, uint32_t arch)
 #endif
 }
 
-int sap_sandbox_filter(bool allow_openat2)
+int sap_sandbox_filter(bool allow_open, bool allow_openat2)
 {
 #ifdef ARCH
 	struct filter f;
@@ -338,7 +346,7 @@ int sap_sandbox_filter(bool allow_openat2)
 
 	f.n = 0;
 	put_arch(&f, ARCH);
-	put_open(&f, allow_openat2);
+	put_open(&f, allow_open, allow_openat2);
 	put_memory(&f);
 	put_process(&f);
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
@@ -350,6 +358,7 @@ int sap_sandbox_filter(bool allow_openat2)
 	/* No SECCOMP_FILTER_FLAG_TSYNC: there is one thread, and later ones inherit. */
 	return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ? -errno : 0;
 #else
+	(void)allow_open;
 	(void)allow_openat2;
 	return -EOPNOTSUPP; /* an architecture whose numbers nobody has checked */
 #endif

@@ -18,7 +18,7 @@
 #define SAP_SANITISED 0
 #endif
 
-/* Installs the seccomp filter. 0 or -errno. */
-int sap_sandbox_filter(bool allow_openat2);
+/* Installs the seccomp filter. Without allow_open nothing can be opened. 0 or -errno. */
+int sap_sandbox_filter(bool allow_open, bool allow_openat2);
 
 #endif

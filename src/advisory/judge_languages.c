@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packages of languages. The ecosystem of a type of purl is found by space.h, which knows
+ * these words too ("golang", "gem", "cargo"): a new type of package needs nothing here.
+ */
+#include "advisory/judge_int.h"
+
+#include "base/limits.h"
+
+/* The paths that packages of the system own, as a set of pool ids. */
+struct owned {
+	const struct sap_facts *facts;
+	uint64_t *bits;
+	uint32_t n;
+	SAP_VEC(struct sap_symlink) folders; /* links in the root: /lib -> usr/lib */
+};
+
+struct ecosystem {
+	uint8_t type;
+	struct sap_court court;
+	bool known;
+	size_t coverage;
+};
+
+struct languages {
+	struct owned owned;
+	SAP_VEC(struct ecosystem) ecosystems;
+};
+
+static bool make_owned(const struct sap_facts *facts, struct owned *o)
+{
+	o->facts = facts;
+	o->n = sap_pool_count(facts->pool);
+	o->bits = calloc(o->n / 64 + 1, sizeof(*o->bits));
+	if (!o->bits)
+		return false;
+	for (size_t i = 0; i < facts->files.n; i++) {
+		const struct sap_file *f = &facts->files.v[i];
+
+		if (sap_judge_is_system(facts->packages.v[f->package].type))
+			o->bits[f->path / 64] |= 1ULL << (f->path % 64);
+	}
+	for (size_t i = 0; i < facts->symlinks.n; i++) {
+		struct sap_str path = sap_facts_str(facts, facts->symlinks.v[i].path);
+		struct sap_symlink *to;
+
+		if (path.n < 2 || memchr(path.p + 1, '/', path.n - 1))
+			continue;
+		to = SAP_VEC_PUSH(&o->folders, SAP_PACKAGES_MAX);
+		if (!to)
+			return false;
+		*to = facts->symlinks.v[i];
+	}
+	return true;
+}
+
+static bool has(const struct owned *o, uint32_t id)
+{
+	return id < o->n && id && (o->bits[id / 64] >> (id % 64) & 1);
+}
+
+/* A path is canonical, the list of files may name it through a link in the root: what is
+ * /usr/lib/x here may be owned as /lib/x. */
+static bool is_owned(struct sap_judge *j, const struct owned *o, uint32_t path)
+{
+	struct sap_str text = sap_facts_str(o->facts, path);
+
+	if (has(o, path))
+		return true;
+	for (size_t i = 0; i < o->folders.n; i++) {
+		struct sap_str target = sap_facts_str(o->facts, o->folders.v[i].target);
+		struct sap_str rest = text;
+
+		if (target.n && target.p[0] == '/')
+			target = sap_str_skip(target, 1);
+		if (rest.n == 0 || target.n == 0)
+			continue;
+		rest = sap_str_skip(rest, 1);
+		if (!sap_str_starts(rest, target))
+			continue;
+		rest = sap_str_skip(rest, target.n);
+		if (rest.n == 0 || rest.p[0] != '/')
+			continue;
+		sap_buf_reset(&j->buf);
+		sap_buf_puts(&j->buf, sap_facts_str(o->facts, o->folders.v[i].path));
+		sap_buf_puts(&j->buf, rest);
+		if (sap_buf_ok(&j->buf) &&
+		    has(o, sap_pool_find(o->facts->pool, sap_buf_str(&j->buf))))
+			return true;
+	}
+	return false;
+}
+
+static int ecosystem_of(struct sap_judge *j, struct languages *l, uint8_t type,
+			struct ecosystem **out, struct sap_err *err)
+{
+	struct ecosystem *e;
+
+	for (size_t i = 0; i < l->ecosystems.n; i++) {
+		if (l->ecosystems.v[i].type == type) {
+			*out = &l->ecosystems.v[i];
+			return 0;
+		}
+	}
+	e = SAP_VEC_PUSH(&l->ecosystems, UINT8_MAX);
+	if (!e)
+		return sap_err_nomem(err);
+	e->type = type;
+	e->known = sap_court_of(j, sap_str_of(sap_package_type_name(type)), &e->court);
+	*out = e;
+	return e->known ? sap_judge_cover(j, &e->court, &e->coverage, err) : 0;
+}
+
+static int judge_one(struct sap_judge *j, struct languages *l, uint32_t index, struct sap_err *err)
+{
+	const struct sap_package *p = &j->facts->packages.v[index];
+	struct sap_item item = { .version = sap_facts_str(j->facts, p->version),
+				 .arch = sap_facts_str(j->facts, p->arch),
+				 .package = index };
+	const struct sap_unit unit = { .items = &item, .n_items = 1, .type = SAP_PACKAGE_NONE };
+	struct ecosystem *e;
+	uint32_t n_skipped;
+	int r;
+
+	if (is_owned(j, &l->owned, p->database)) {
+		j->out->n_judged++;
+		return 0;
+	}
+	r = ecosystem_of(j, l, p->type, &e, err);
+	if (r < 0 || !e->known)
+		return r;
+	j->out->coverage.v[e->coverage].packages++;
+	if (!j->store)
+		return 0;
+	j->out->n_judged += e->court.covered;
+	if (!sap_judge_fold(j, &e->court, sap_facts_str(j->facts, p->name), &item.name))
+		return sap_err_nomem(err);
+	return sap_judge_unit(j, &e->court, &unit, &n_skipped, err);
+}
+
+int sap_judge_languages(struct sap_judge *j, struct sap_err *err)
+{
+	struct languages l = { .owned = { .facts = NULL } };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < j->facts->packages.n; i++) {
+		if (sap_judge_is_system(j->facts->packages.v[i].type))
+			continue;
+		if (!l.owned.facts && !make_owned(j->facts, &l.owned))
+			r = sap_err_nomem(err);
+		else
+			r = judge_one(j, &l, (uint32_t)i, err);
+	}
+	free(l.owned.bits);
+	sap_vec_clear(&l.owned.folders);
+	sap_vec_clear(&l.ecosystems);
+	return r;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store's own parts. The layout of the file is described in docs/formats/advisories.md.
+ *
+ *     store_schema.c  the tables, statements, errors of SQLite
+ *     store.c         opening, sources, spaces
+ *     store_read.c    what matching asks
+ *     store_export.c  everything, as rows
+ *     store_file.c    the next version of the file: lock, copy, rename
+ *     store_write.c   streams of rows: lines, transactions, commit
+ *     store_sources.c sources and spaces, as the writer knows them
+ *     store_rows.c    a row, checked, to the batch or into its table
+ *     store_batch.c   records and claims, gathered and put in order
+ */
+#ifndef SAP_ADVISORY_STORE_INT_H
+#define SAP_ADVISORY_STORE_INT_H
+
+#include <sqlite3.h>
+
+#include "advisory/store.h"
+#include "base/limits.h"
+#include "base/pool.h"
+#include "base/vec.h"
+
+/* In the file's header: "SapA". */
+#define SAP_STORE_APPLICATION 0x53617041
+
+/* ---- store_schema.c --------------------------------------------------------------------- */
+
+#define SAP_SQL_MAX 32u
+
+/* A connection and its statements, prepared when they are first asked for. */
+struct sap_sql {
+	sqlite3 *db;
+	char *path; /* for messages */
+	const char *const *texts;
+	sqlite3_stmt *st[SAP_SQL_MAX];
+};
+
+void sap_sql_close(struct sap_sql *q);
+int sap_sql_err(const struct sap_sql *q, int rc, struct sap_err *err);
+int sap_sql_exec(const struct sap_sql *q, const char *text, struct sap_err *err);
+int sap_sql_get(struct sap_sql *q, unsigned id, sqlite3_stmt **out, struct sap_err *err);
+/* 1: a row, 0: no more (the statement is reset), or an error (likewise). */
+int sap_sql_step(const struct sap_sql *q, sqlite3_stmt *st, struct sap_err *err);
+/* Runs a statement without rows. */
+int sap_sql_run(const struct sap_sql *q, sqlite3_stmt *st, struct sap_err *err);
+/* The first column of the first row of a text; 0 where there is none. */
+int sap_sql_int(const struct sap_sql *q, const char *text, int64_t *out, struct sap_err *err);
+void sap_sql_text(sqlite3_stmt *st, int i, struct sap_str s);
+struct sap_str sap_sql_column(sqlite3_stmt *st, int i);
+
+int sap_store_schema_create(const struct sap_sql *q, struct sap_err *err);
+/* SAP_EFORMAT: no store. SAP_EUNSUPPORTED: of a newer version. */
+int sap_store_schema_check(const struct sap_sql *q, struct sap_err *err);
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+struct sap_store_space {
+	struct sap_str text;
+	int64_t id;
+	int64_t as_of, checked;
+	uint8_t names; /* enum sap_names */
+	bool covered;
+};
+
+struct sap_store_advisory {
+	struct sap_advisory a;
+	bool gone; /* its record is not there any more */
+};
+
+struct sap_store {
+	struct sap_sql q;
+	struct sap_arena arena;
+	struct sap_source *sources;
+	int64_t *source_ids;
+	uint32_t n_sources;
+	struct sap_store_space *spaces; /* by text */
+	size_t n_spaces;
+	/* Advisories given out, by number: open addressing. */
+	struct sap_store_advisory **slots;
+	size_t n_slots, n_used;
+	SAP_VEC(struct sap_store_advisory *) missing; /* of the package at hand, to be read */
+	uint64_t steps;
+};
+
+/* The index of a source by its number in the file; n_sources where there is none. */
+uint32_t sap_store_source_index(const struct sap_store *store, int64_t id);
+const struct sap_store_space *sap_store_space_find(const struct sap_store *store,
+						   struct sap_str space);
+extern const char *const sap_store_read_sql[];
+/* Starts counting operations anew: each call may do SAP_SQLITE_STEPS_MAX. */
+void sap_store_call(struct sap_store *store);
+
+/* ---- sets of record numbers ------------------------------------------------------------- */
+
+struct sap_idset {
+	uint64_t **pages;
+	size_t n_pages;
+};
+
+/* Numbers up to UINT32_MAX; false: memory is out, or a larger one. */
+bool sap_idset_add(struct sap_idset *set, int64_t id);
+bool sap_idset_has(const struct sap_idset *set, int64_t id);
+void sap_idset_remove(struct sap_idset *set, int64_t id);
+/* The lowest number above id; 0: there is none. */
+int64_t sap_idset_next(const struct sap_idset *set, int64_t id);
+void sap_idset_clear(struct sap_idset *set);
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+/* What a record says of when it changed. */
+struct sap_store_time {
+	int64_t seconds;
+	uint32_t nanos;
+	bool known;
+};
+
+/* "2024-03-29", "2024-03-29T17:15:21.150Z", "2024-03-29 17:15+01:00". */
+bool sap_store_time_parse(struct sap_str s, struct sap_store_time *out);
+int sap_store_time_cmp(const struct sap_store_time *a, const struct sap_store_time *b);
+
+struct sap_store_wsource {
+	int64_t id;
+	struct sap_str kind, name, origin, date, newest, etag, digest, licence;
+	struct sap_store_time newest_time;
+	int64_t checked;
+	int64_t records, claims, rejected;
+	bool touched;  /* by the stream at hand */
+	bool replaced; /* by the stream at hand: what is in old goes at its end */
+	bool dirty;
+	struct sap_idset old;    /* numbers of former records that the stream has not named */
+	SAP_VEC(uint8_t) spaces; /* by index: known to be in source_space */
+};
+
+struct sap_store_wspace {
+	int64_t id;
+	struct sap_space space;
+};
+
+/* One record while it waits. */
+struct sap_store_rec {
+	struct sap_str name, attrs;
+	struct sap_store_time modified;
+	uint64_t digest;
+	int64_t id;      /* given when it is written; 0: not taken over */
+	uint32_t source; /* index */
+	uint32_t group;  /* of its first claim; UINT32_MAX: none */
+	uint32_t claims;
+};
+
+/* The claims about one package in one space, chained through their entries. */
+struct sap_store_group {
+	struct sap_str name;
+	uint32_t space; /* index */
+	uint32_t head, tail;
+	uint32_t hash;
+};
+
+struct sap_store_entry {
+	struct sap_str text; /* as in package.claims, after the number */
+	uint32_t rec;
+	uint32_t next;
+};
+
+struct sap_store_batch {
+	struct sap_arena text;
+	SAP_VEC(struct sap_store_rec) recs;
+	SAP_VEC(struct sap_store_group) groups;
+	SAP_VEC(struct sap_store_entry) entries;
+	uint32_t *slots; /* of groups: open addressing, index + 1 */
+	uint32_t mask;
+	uint64_t record_start; /* sap_store_batch_bytes where the open record began */
+};
+
+enum sap_store_skip {
+	SAP_STORE_SKIP_NO,   /* claims belong to the last of batch.recs */
+	SAP_STORE_SKIP_NONE, /* there is no record that a claim could belong to */
+	SAP_STORE_SKIP_BAD   /* the record was refused, and its claims with it */
+};
+
+struct sap_store_writer {
+	struct sap_sql q;
+	/* The file. */
+	char *path, *folder, *next; /* the store, where it is, the file being made */
+	int lock;
+	sap_store_problem_fn *problem;
+	void *ctx;
+	/* What the store has. */
+	struct sap_arena text;
+	SAP_VEC(struct sap_store_wsource) sources;
+	SAP_VEC(struct sap_store_wspace) spaces;
+	struct sap_pool *space_ids; /* canonical texts; id - 1 is the index */
+	struct sap_pool *published; /* texts as published; id is the index in space_of */
+	SAP_VEC(uint32_t) space_of; /* index + 1; 0: no space */
+	int64_t next_record, dead_claims;
+	bool packages; /* there are any */
+	/* The stream at hand. */
+	bool open, magic, ended, overlong;
+	char *name;
+	struct sap_buf defaults;
+	struct sap_buf line; /* the beginning of a line that is not complete */
+	uint64_t line_number;
+	uint32_t source; /* index + 1; 0: none yet */
+	enum sap_store_skip skip;
+	struct sap_store_counts counts;
+	struct sap_arena row;
+	struct sap_buf scratch, scratch2;
+	struct sap_store_batch batch;
+};
+
+enum sap_store_sql {
+	SAP_W_FIND, /* a record by name */
+	SAP_W_RECORD,
+	SAP_W_RECORD_DELETE,
+	SAP_W_RECORD_CLAIMS,
+	SAP_W_RECORDS_OF,
+	SAP_W_NAME,
+	SAP_W_PACKAGE,
+	SAP_W_SOURCE,
+	SAP_W_SOURCE_UPDATE,
+	SAP_W_SPACE,
+	SAP_W_SOURCE_SPACE,
+	SAP_W_SOURCE_SPACE_DELETE,
+	SAP_W_VULNERABILITY,
+	SAP_W_KEV,
+	SAP_W_EPSS,
+	SAP_W_FUNCTION,
+	SAP_W_OBJECT,
+	SAP_W_META,
+	SAP_W_PACKAGE_AFTER,
+	SAP_W_PACKAGE_UPDATE,
+	SAP_W_PACKAGE_DELETE,
+};
+
+extern const char *const sap_store_write_sql[];
+
+/* store_file.c */
+int sap_store_file_begin(struct sap_store_writer *w, const char *path, const char *base,
+			 unsigned wait_seconds, bool *fresh, struct sap_err *err);
+int sap_store_file_finish(struct sap_store_writer *w, struct sap_err *err);
+void sap_store_file_drop(struct sap_store_writer *w);
+
+/* store_rows.c */
+int sap_store_row(struct sap_store_writer *w, struct sap_str line, struct sap_err *err);
+void sap_store_refuse(struct sap_store_writer *w, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* store_sources.c */
+int sap_store_source_row(struct sap_store_writer *w, const struct sap_row *row,
+			 struct sap_err *err);
+/* The space that was published as text: index + 1, 0 where it is none. */
+int sap_store_space_of(struct sap_store_writer *w, struct sap_str text, uint32_t *out,
+		       struct sap_err *err);
+/* Notes that a source speaks about a space. */
+int sap_store_source_space(struct sap_store_writer *w, uint32_t source, uint32_t space,
+			   bool declared, struct sap_err *err);
+int sap_store_load(struct sap_store_writer *w, struct sap_err *err);
+void sap_store_unload(struct sap_store_writer *w);
+/* Ends what a stream did to its sources: former records of replaced ones go. */
+int sap_store_sources_end(struct sap_store_writer *w, struct sap_err *err);
+
+/* store_batch.c */
+void sap_store_batch_init(struct sap_store_batch *b);
+void sap_store_batch_clear(struct sap_store_batch *b);
+uint64_t sap_store_batch_bytes(const struct sap_store_batch *b);
+/* Takes a claim in: text is copied by the caller, name here. */
+int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, struct sap_str name,
+			  struct sap_str text, struct sap_err *err);
+int sap_store_batch_flush(struct sap_store_writer *w, struct sap_err *err);
+int sap_store_record_gone(struct sap_store_writer *w, int64_t id, int64_t source_id, int64_t claims,
+			  struct sap_err *err);
+/* Drops claims of records that are gone. */
+int sap_store_compact(struct sap_store_writer *w, struct sap_err *err);
+uint64_t sap_store_mix(uint64_t h, struct sap_str s);
+
+#endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The entries of "affected" to claims.
+ *
+ *     OSV                                      row
+ *     package.ecosystem, package.name          SPACE, PACKAGE
+ *     ranges[].events[]                        introduced= fixed= last= limit=, a claim a range
+ *     ranges[].type                            type=semver, type=git
+ *     versions[]                               versions=, where there is no usable range
+ *     ecosystem_specific.imports[].symbols     functions= (Go)
+ *     ....affects.functions, affected_functions  functions= (RustSec)
+ *     ....urgency, ubuntu_priority, severity   severity=, where it is not the record's
+ *     ....availability                         pro=yes (Ubuntu)
+ *     summary "nodejs:12 ..."                  module=, where the versions are of a module
+ *
+ * A range is usable where the ecosystem's order of versions is known: then "versions" only
+ * repeats what the range says, often thousands of times, and is left out. Packages of one
+ * record about which the same is said in the same space become one row: most advisories of
+ * distributions name dozens.
+ *
+ * A row names one module. Where a summary names several ("virt:rhel and virt-devel:rhel") and
+ * nothing tells which package is of which, each gets a row of its own.
+ */
+#include "advisory/space.h"
+#include "base/limits.h"
+#include "base/vec.h"
+#include "import/osv_int.h"
+
+struct attr {
+	const char *key;
+	struct sap_str value;
+	bool list; /* neighbours with one key are a list */
+};
+
+struct package {
+	struct sap_str name;
+	struct package *next;
+};
+
+/* A row to be. */
+struct claim {
+	struct sap_str space;
+	struct package *first, *last;
+	struct attr *attrs; /* in writer.attrs while it is made, then in the arena */
+	size_t n;
+	uint64_t hash;
+};
+
+enum { MODULES_MAX = 4, LOOK_BACK = 32 };
+
+struct writer {
+	struct sap_import *im;
+	const struct sap_osv_record *record;
+	SAP_VEC(struct attr) attrs; /* of the claim that is being made */
+	uint64_t hash;
+	SAP_VEC(struct claim) claims;
+	struct sap_str modules[MODULES_MAX];
+	size_t n_modules;
+	struct sap_str scheme_of; /* the ecosystem that was asked for last */
+	enum sap_version_scheme scheme;
+	bool nomem;
+};
+
+/* ---- making a claim --------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, struct sap_str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		hash = (hash ^ (unsigned char)s.p[i]) * 0x100000001b3ULL;
+	return (hash ^ 0xff) * 0x100000001b3ULL;
+}
+
+static void put(struct writer *w, const char *key, struct sap_str value, bool list)
+{
+	struct attr *a;
+
+	if (value.n == 0)
+		return;
+	a = SAP_VEC_PUSH(&w->attrs, SAP_LIST_MAX);
+	if (!a) {
+		w->nomem = true;
+		return;
+	}
+	*a = (struct attr){ key, value, list };
+	w->hash = mix(mix(w->hash, sap_str_of(key)), value);
+}
+
+static bool same(const struct claim *a, const struct claim *b)
+{
+	if (a->hash != b->hash || a->n != b->n || !sap_str_eq(a->space, b->space))
+		return false;
+	for (size_t i = 0; i < a->n; i++) {
+		if (a->attrs[i].key != b->attrs[i].key ||
+		    !sap_str_eq(a->attrs[i].value, b->attrs[i].value))
+			return false;
+	}
+	return true;
+}
+
+static struct claim *find(struct writer *w, const struct claim *claim)
+{
+	/* Joining saves space, no more: a bounded look back is enough. */
+	for (size_t i = w->claims.n; i > 0 && w->claims.n - i < LOOK_BACK; i--) {
+		if (same(&w->claims.v[i - 1], claim))
+			return &w->claims.v[i - 1];
+	}
+	return NULL;
+}
+
+static struct claim *keep(struct writer *w, const struct claim *claim)
+{
+	struct attr *attrs = sap_arena_array(w->im->arena, claim->n, sizeof(*attrs));
+	struct claim *c = attrs ? SAP_VEC_PUSH(&w->claims, SAP_LIST_MAX) : NULL;
+
+	if (!c)
+		return NULL;
+	*c = *claim;
+	c->attrs = attrs;
+	if (claim->n > 0)
+		memcpy(attrs, claim->attrs, claim->n * sizeof(*attrs));
+	return c;
+}
+
+/* What was put becomes a claim, or the package joins one. */
+static void make(struct writer *w, struct sap_str space, struct sap_str name)
+{
+	struct claim claim = {
+		.space = space, .attrs = w->attrs.v, .n = w->attrs.n, .hash = mix(w->hash, space)
+	};
+	struct claim *c = find(w, &claim);
+	struct package *p = NULL;
+
+	if (!c)
+		c = keep(w, &claim);
+	else if (sap_str_eq(c->last->name, name))
+		return;
+	if (c)
+		p = sap_arena_zalloc(w->im->arena, sizeof(*p));
+	if (!p) {
+		w->nomem = true;
+		return;
+	}
+	p->name = name;
+	if (c->last)
+		c->last->next = p;
+	else
+		c->first = p;
+	c->last = p;
+}
+
+/* ---- writing the rows ------------------------------------------------------------------- */
+
+static void put_row(struct writer *w, const struct claim *c, struct sap_str module)
+{
+	struct sap_rows *rows = w->im->rows;
+
+	sap_rows_begin(rows, SAP_ROW_CLAIM);
+	sap_rows_arg(rows, c->space);
+	sap_rows_list_begin(rows, NULL);
+	for (const struct package *p = c->first; p; p = p->next)
+		sap_rows_list_item(rows, p->name);
+	sap_rows_list_end(rows);
+	sap_rows_arg(rows, SAP_STR("affected"));
+	for (size_t i = 0; i < c->n;) {
+		const struct attr *a = &c->attrs[i];
+
+		if (!a->list) {
+			sap_rows_attr(rows, a->key, a->value);
+			i++;
+			continue;
+		}
+		sap_rows_list_begin(rows, a->key);
+		for (; i < c->n && c->attrs[i].key == a->key; i++)
+			sap_rows_list_item(rows, c->attrs[i].value);
+		sap_rows_list_end(rows);
+	}
+	sap_rows_attr(rows, "module", module);
+	sap_rows_done(rows);
+}
+
+static bool contains(struct sap_str s, struct sap_str part)
+{
+	return s.n >= part.n && memmem(s.p, s.n, part.p, part.n) != NULL;
+}
+
+/* Versions of modular packages carry it in their release: "12.22.5-1.module_el8.4.0+...". */
+static bool modular(const struct claim *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		if (contains(c->attrs[i].value, SAP_STR(".module_el")) ||
+		    contains(c->attrs[i].value, SAP_STR(".module+el")))
+			return true;
+	}
+	return false;
+}
+
+static void put_rows(struct writer *w)
+{
+	for (size_t i = 0; i < w->claims.n; i++) {
+		const struct claim *c = &w->claims.v[i];
+		size_t n = w->n_modules > 0 && modular(c) ? w->n_modules : 0;
+
+		if (n == 0)
+			put_row(w, c, (struct sap_str){ 0 });
+		for (size_t m = 0; m < n; m++)
+			put_row(w, c, w->modules[m]);
+	}
+}
+
+/* NAME:STREAM with one colon inside, and no advisory's name. */
+static bool is_module(struct sap_str word)
+{
+	struct sap_str name, stream, rest;
+
+	return sap_str_cut(word, ':', &name, &stream) && name.n > 0 && stream.n > 0 &&
+	       !sap_str_cut(stream, ':', &stream, &rest) && sap_id_kind(word) == SAP_ID_NONE;
+}
+
+static void find_modules(struct writer *w)
+{
+	struct sap_str text = w->record->summary, word;
+
+	while (w->n_modules < MODULES_MAX && sap_str_word(&text, &word)) {
+		while (word.n > 0 && strchr(":,;.)", word.p[word.n - 1]))
+			word.n--;
+		if (is_module(word))
+			w->modules[w->n_modules++] = word;
+	}
+}
+
+/* ---- an entry of "affected" ------------------------------------------------------------- */
+
+static void put_names(struct writer *w, const struct sap_json *list)
+{
+	unsigned left = SAP_FUNCTIONS_MAX;
+
+	for (const struct sap_json *f = sap_json_first(list); f && left > 0; f = f->next, left--)
+		put(w, "functions",
+		    sap_json_is(list, SAP_JSON_OBJECT) ? f->key : sap_json_string(f), true);
+}
+
+static void put_functions(struct writer *w, const struct sap_json *specific)
+{
+	unsigned left = SAP_FUNCTIONS_MAX;
+
+	for (const struct sap_json *i = sap_json_first(sap_json_get(specific, "imports"));
+	     i && left > 0; i = i->next, left--)
+		put_names(w, sap_json_get(i, "symbols"));
+	put_names(w, sap_json_get(sap_json_get(specific, "affects"), "functions"));
+	put_names(w, sap_json_get(specific, "affected_functions"));
+	put_names(w, sap_json_get(specific, "functions"));
+}
+
+/* What holds for the package, whatever the range. */
+static void put_common(struct writer *w, const struct sap_json *entry)
+{
+	static const char *const words[] = { "urgency", "ubuntu_priority", "severity" };
+	const struct sap_json *eco = sap_json_get(entry, "ecosystem_specific");
+	const struct sap_json *db = sap_json_get(entry, "database_specific");
+	struct sap_str available = sap_json_text(eco, "availability");
+	enum sap_severity severity = sap_osv_severity(sap_json_get(entry, "severity"), NULL, NULL);
+
+	for (size_t i = 0; i < 3 && severity == SAP_SEVERITY_UNKNOWN; i++)
+		severity = sap_severity_parse(sap_json_text(eco, words[i]));
+	if (severity == SAP_SEVERITY_UNKNOWN)
+		severity = sap_severity_parse(sap_json_text(db, "severity"));
+	if (severity != w->record->severity)
+		put(w, "severity", sap_str_of(sap_severity_name(severity)), false);
+	if (available.n > 0 && !sap_str_is(available, "No subscription required"))
+		put(w, "pro", SAP_STR("yes"), false);
+	put_functions(w, eco);
+	put_functions(w, db);
+}
+
+static bool put_events(struct writer *w, const struct sap_json *range)
+{
+	static const char *const keys[][2] = {
+		{ "introduced", "introduced" },
+		{ "fixed", "fixed" },
+		{ "last_affected", "last" },
+		{ "limit", "limit" },
+	};
+	const size_t before = w->attrs.n;
+
+	for (const struct sap_json *e = sap_json_first(sap_json_get(range, "events")); e;
+	     e = e->next) {
+		for (const struct sap_json *m = sap_json_is(e, SAP_JSON_OBJECT) ? e->first : NULL;
+		     m; m = m->next) {
+			for (size_t k = 0; k < 4; k++) {
+				if (sap_str_eq(m->key, sap_str_of(keys[k][0])))
+					put(w, keys[k][1], sap_json_string(m), false);
+			}
+		}
+	}
+	return w->attrs.n > before;
+}
+
+static enum sap_version_scheme scheme_of(struct writer *w, struct sap_str ecosystem)
+{
+	struct sap_space space;
+
+	if (w->scheme_of.n == 0 || !sap_str_eq(w->scheme_of, ecosystem)) {
+		w->scheme_of = ecosystem;
+		w->scheme = sap_space_parse(ecosystem, &space) ? sap_space_scheme(&space)
+							       : SAP_VERSION_NONE;
+	}
+	return w->scheme;
+}
+
+static void begin(struct writer *w)
+{
+	w->attrs.n = 0;
+	w->hash = 0xcbf29ce484222325ULL;
+}
+
+/* A claim for each range. Whether one of them can be compared with versions. */
+static bool put_ranges(struct writer *w, const struct sap_json *entry, struct sap_str space,
+		       struct sap_str name, bool *any)
+{
+	bool usable = false;
+
+	for (const struct sap_json *r = sap_json_first(sap_json_get(entry, "ranges")); r;
+	     r = r->next) {
+		struct sap_str type = sap_json_text(r, "type");
+		bool git = sap_str_is(type, "GIT");
+
+		begin(w);
+		if (!put_events(w, r))
+			continue;
+		*any = true;
+		usable |= !git;
+		if (git)
+			put(w, "type", SAP_STR("git"), false);
+		else if (sap_str_is(type, "SEMVER"))
+			put(w, "type", SAP_STR("semver"), false);
+		put_common(w, entry);
+		make(w, space, name);
+	}
+	return usable && scheme_of(w, space) != SAP_VERSION_NONE;
+}
+
+static void one_entry(struct writer *w, const struct sap_json *entry)
+{
+	const struct sap_json *package = sap_json_get(entry, "package");
+	const struct sap_json *versions = sap_json_get(entry, "versions");
+	struct sap_str space = sap_json_text(package, "ecosystem");
+	struct sap_str name = sap_json_text(package, "name");
+	bool any = false, listed;
+
+	if (space.n == 0 || name.n == 0) {
+		/* Commits of a repository, without a package: nothing here has a name. */
+		if (!sap_json_first(sap_json_get(entry, "ranges")))
+			sap_import_problem(w->im, "%.*s: an entry names no package",
+					   SAP_FMT(w->record->id));
+		return;
+	}
+	listed = sap_json_is(versions, SAP_JSON_ARRAY) && versions->n > 0;
+	if (put_ranges(w, entry, space, name, &any))
+		return;
+	begin(w);
+	for (const struct sap_json *v = listed ? versions->first : NULL; v; v = v->next)
+		put(w, "versions", sap_json_string(v), true);
+	if (w->attrs.n == 0 && any)
+		return;
+	if (w->attrs.n == 0 && (!w->record->malicious || listed)) {
+		sap_import_problem(w->im, "%.*s: no versions are given of %.*s",
+				   SAP_FMT(w->record->id), SAP_FMT(name));
+		return;
+	}
+	put_common(w, entry);
+	make(w, space, name);
+}
+
+/* "unmaintained", "notice": about a crate, but no vulnerability. "unsound" is one. */
+static bool informational(const struct sap_json *entry)
+{
+	struct sap_str word =
+		sap_json_text(sap_json_get(entry, "database_specific"), "informational");
+
+	return sap_str_is(word, "unmaintained") || sap_str_is(word, "notice");
+}
+
+int sap_osv_claims(struct sap_import *im, const struct sap_osv_record *record, struct sap_err *err)
+{
+	const struct sap_json *affected = sap_json_get(record->root, "affected");
+	struct writer w = { .im = im, .record = record };
+
+	if (sap_json_is(affected, SAP_JSON_ARRAY)) {
+		for (const struct sap_json *a = affected->first; a && !w.nomem; a = a->next) {
+			if (sap_json_is(a, SAP_JSON_OBJECT) && !informational(a))
+				one_entry(&w, a);
+		}
+	}
+	if (!w.nomem) {
+		find_modules(&w);
+		put_rows(&w);
+	}
+	sap_vec_clear(&w.attrs);
+	sap_vec_clear(&w.claims);
+	return w.nomem ? sap_err_nomem(err) : 0;
+}

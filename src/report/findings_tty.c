@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <time.h>
+
+#include "advisory/claim.h"
+#include "report/report_int.h"
+
+#define COUNT(v) (sizeof(v) / sizeof((v)[0]))
+
+enum {
+	DAY = 86400,
+	PACKAGES_SHOWN = 15,
+	NOT_JUDGED_SHOWN = 5,
+	STATES_FROM = 100, /* columns of a terminal with room for the rarer columns */
+};
+
+/* ---- what it was judged by: the first lines --------------------------------------------- */
+
+static void put_day(struct sap_buf *out, int64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	char text[16];
+	struct tm tm;
+
+	if (seconds > 0 && gmtime_r(&t, &tm) && strftime(text, sizeof(text), "%Y-%m-%d", &tm))
+		sap_buf_printf(out, "%s", text);
+}
+
+static void put_coverage_line(const struct sap_tty *tty, const struct sap_findings *f,
+			      const struct sap_coverage *c)
+{
+	int64_t newest = c->as_of > c->checked ? c->as_of : c->checked;
+	long long limit = f->max_age / DAY;
+	struct sap_buf line;
+
+	if (c->covered && !c->stale)
+		return;
+	sap_buf_init(&line, SAP_LINE_MAX);
+	if (!c->covered) {
+		sap_buf_puts(&line, SAP_STR("NO ADVISORIES for "));
+		sap_tty_escape(&line, c->space);
+		sap_buf_printf(&line, ": nothing is said about %u package%s", c->packages,
+			       sap_plural(c->packages));
+	} else {
+		sap_buf_puts(&line, SAP_STR("OLD ADVISORIES: "));
+		sap_tty_escape(&line, c->space);
+		if (newest > 0 && newest <= f->now) {
+			sap_buf_puts(&line, SAP_STR(" as of "));
+			put_day(&line, newest);
+			sap_buf_printf(&line, ", %lld days old (limit %lld)",
+				       (long long)((f->now - newest) / DAY), limit);
+		} else {
+			sap_buf_puts(&line, SAP_STR(" of unknown date"));
+		}
+	}
+	sap_buf_puts(&line, SAP_STR("; remedy: sapper db update"));
+	sap_tty_begin(tty, SAP_RED);
+	sap_buf_puts(tty->out, sap_buf_str(&line));
+	sap_tty_end(tty, SAP_RED);
+	sap_buf_putc(tty->out, '\n');
+	sap_buf_clear(&line);
+}
+
+void sap_findings_tty_first(struct sap_report *report, const struct sap_findings *f)
+{
+	if (f->no_store.n) {
+		sap_tty_begin(&report->tty, SAP_RED);
+		sap_buf_puts(report->out, SAP_STR("NOT JUDGED: "));
+		sap_tty_escape(report->out, f->no_store);
+		sap_tty_end(&report->tty, SAP_RED);
+		sap_buf_putc(report->out, '\n');
+	}
+	for (size_t i = 0; i < f->coverage.n; i++)
+		put_coverage_line(&report->tty, f, &f->coverage.v[i]);
+}
+
+/* ---- cells ------------------------------------------------------------------------------ */
+
+static bool is_open(const struct sap_finding *v)
+{
+	return !v->suppression &&
+	       (v->status == SAP_STATUS_AFFECTED || v->status == SAP_STATUS_UNFIXED ||
+		v->status == SAP_STATUS_UNDER_INVESTIGATION);
+}
+
+static enum sap_style severity_style(uint8_t severity)
+{
+	return severity >= SAP_SEVERITY_HIGH     ? SAP_RED
+	       : severity == SAP_SEVERITY_MEDIUM ? SAP_YELLOW
+						 : SAP_PLAIN;
+}
+
+static void severity_cell(struct sap_table *table, uint8_t severity)
+{
+	const char *name = sap_severity_name(severity);
+
+	sap_table_printf(table, "%s", name ? name : "unknown");
+	sap_table_style(table, severity_style(severity));
+}
+
+static void known_cell(struct sap_table *table, const struct sap_finding *v)
+{
+	sap_table_printf(table, "%s", v->compromised ? "malicious" : v->kev ? "exploited" : "");
+	sap_table_style(table, SAP_RED);
+}
+
+/* The version that ends it, or why there is none. */
+static void fix_cell(struct sap_table *table, const struct sap_finding *v)
+{
+	if (v->fixed_version.n) {
+		sap_table_text(table, v->fixed_version);
+		if (v->offered == SAP_NO)
+			sap_table_more(table, SAP_STR("(not offered)"));
+		else if (v->pro)
+			sap_table_more(table, SAP_STR("(subscription)"));
+	} else if (v->status == SAP_STATUS_UNDER_INVESTIGATION) {
+		sap_table_printf(table, "under investigation");
+	} else if (v->reason.n) {
+		sap_table_text(table, v->reason);
+	} else {
+		sap_table_printf(table, "no fix");
+	}
+}
+
+static void state_cell(struct sap_table *table, const struct sap_finding *v)
+{
+	const char *state = v->state ? sap_state_name(v->state) : "";
+
+	sap_table_printf(table, "%s", state ? state : "");
+}
+
+/* ---- by package ------------------------------------------------------------------------- */
+
+/* The findings of one package of the system (or language), the worst first. */
+struct group {
+	const struct sap_finding *worst;
+	uint32_t n, n_kev, n_high;
+	const struct sap_finding *fix; /* whose fixed version is shown */
+	bool one_fix;                  /* all that have a fix are ended by that version */
+};
+
+static bool same_subject(const struct sap_finding *a, const struct sap_finding *b)
+{
+	return sap_str_eq(a->package, b->package) && sap_str_eq(a->version, b->version);
+}
+
+static int by_subject(const void *left, const void *right)
+{
+	const struct sap_finding *a = *(const struct sap_finding *const *)left;
+	const struct sap_finding *b = *(const struct sap_finding *const *)right;
+	int c = sap_str_cmp(a->package, b->package);
+
+	if (c == 0)
+		c = sap_str_cmp(a->version, b->version);
+	return c ? c : a < b ? -1 : a > b; /* list order: the worst first */
+}
+
+static int by_worst(const void *left, const void *right)
+{
+	const struct group *a = left, *b = right;
+
+	return a->worst < b->worst ? -1 : a->worst > b->worst;
+}
+
+/* Open findings grouped by what they are about; ordered by each group's worst. */
+static struct group *make_groups(struct sap_report *report, const struct sap_findings *f, size_t *n)
+{
+	const struct sap_finding **order = calloc(f->list.n + 1, sizeof(*order));
+	struct group *groups = calloc(f->list.n + 1, sizeof(*groups));
+	size_t open = 0;
+
+	*n = 0;
+	if (!order || !groups) {
+		report->out->failed = true;
+		free(order);
+		free(groups);
+		return NULL;
+	}
+	for (size_t i = 0; i < f->list.n; i++) {
+		if (is_open(&f->list.v[i]))
+			order[open++] = &f->list.v[i];
+	}
+	qsort(order, open, sizeof(*order), by_subject);
+	for (size_t i = 0; i < open; i++) {
+		const struct sap_finding *v = order[i];
+		struct group *g;
+
+		if (i == 0 || !same_subject(order[i - 1], v))
+			groups[(*n)++] = (struct group){ .worst = v, .one_fix = true };
+		g = &groups[*n - 1];
+		g->n++;
+		g->n_kev += v->kev;
+		g->n_high += v->severity >= SAP_SEVERITY_HIGH;
+		if (v->fixed_version.n && v->offered != SAP_NO && !g->fix)
+			g->fix = v;
+		else if (v->fixed_version.n && g->fix &&
+			 !sap_str_eq(v->fixed_version, g->fix->fixed_version))
+			g->one_fix = false;
+	}
+	qsort(groups, *n, sizeof(*groups), by_worst);
+	free(order);
+	return groups;
+}
+
+static void put_groups(struct sap_report *report, const struct sap_findings *f)
+{
+	static const struct sap_column columns[] = {
+		{ .head = "PACKAGE", .min = 14 },
+		{ .head = "INSTALLED", .min = 12 },
+		{ .head = "FINDINGS", .right = true },
+		{ .head = "WORST", .min = 14 },
+		{ .head = "SEVERITY" },
+		{ .head = "KNOWN" },
+		{ .head = "STATE" },
+		{ .head = "FIXED IN", .min = 12 },
+	};
+	struct sap_table table;
+	size_t n, shown;
+	struct group *groups = make_groups(report, f, &n);
+
+	if (!groups)
+		return;
+	shown = n < PACKAGES_SHOWN ? n : PACKAGES_SHOWN;
+	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
+	for (size_t i = 0; i < shown; i++) {
+		const struct group *g = &groups[i];
+
+		sap_table_text(&table, g->worst->name);
+		sap_table_text(&table, g->worst->version);
+		sap_table_printf(&table, "%u", g->n);
+		sap_table_text(&table, g->worst->id);
+		severity_cell(&table, g->worst->severity);
+		known_cell(&table, g->worst);
+		state_cell(&table, g->worst);
+		fix_cell(&table, g->fix ? g->fix : g->worst);
+		if (!g->one_fix)
+			sap_table_more(&table, SAP_STR("and other versions"));
+	}
+	sap_table_end(&table);
+	if (shown < n)
+		sap_tty_line(&report->tty, SAP_DIM,
+			     "  and %zu more packages (-v lists every finding)", n - shown);
+	else
+		sap_tty_line(&report->tty, SAP_DIM, "  -v lists every finding");
+	free(groups);
+}
+
+/* ---- one by one ------------------------------------------------------------------------- */
+
+static void put_list(struct sap_report *report, const struct sap_findings *f, bool suppressed)
+{
+	static const struct sap_column columns[] = {
+		{ .head = "VULNERABILITY", .min = 16 },
+		{ .head = "SEVERITY" },
+		{ .head = "KNOWN" },
+		{ .head = "EPSS", .right = true },
+		{ .head = "STATE" },
+		{ .head = "STATUS", .min = 8 },
+		{ .head = "PACKAGE", .min = 14 },
+		{ .head = "INSTALLED", .min = 12 },
+		{ .head = "FIXED IN", .min = 12 },
+	};
+	struct sap_table table;
+
+	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
+	for (size_t i = 0; i < f->list.n; i++) {
+		const struct sap_finding *v = &f->list.v[i];
+
+		if (suppressed ? !v->suppression : !is_open(v))
+			continue;
+		sap_table_text(&table, v->id);
+		severity_cell(&table, v->severity);
+		known_cell(&table, v);
+		if (v->epss >= 0)
+			sap_table_printf(&table, "%.3f", v->epss);
+		else
+			sap_table_printf(&table, "%s", "");
+		state_cell(&table, v);
+		sap_table_printf(&table, "%s", sap_status_name(v->status));
+		sap_table_text(&table, v->name);
+		sap_table_text(&table, v->version);
+		fix_cell(&table, v);
+	}
+	sap_table_end(&table);
+}
+
+static void put_suppressed(struct sap_report *report, const struct sap_findings *f)
+{
+	if (f->n_suppressed == 0)
+		return;
+	sap_report_heading(&report->tty, SAP_BOLD, "Suppressed: %u finding%s", f->n_suppressed,
+			   sap_plural(f->n_suppressed));
+	for (size_t i = 0; i < f->list.n; i++) {
+		const struct sap_finding *v = &f->list.v[i];
+		unsigned column = 0;
+
+		if (!v->suppression)
+			continue;
+		sap_tty_flow(&report->tty, &column, SAP_PLAIN, v->id);
+		sap_tty_flowf(&report->tty, &column, SAP_PLAIN, "%s", " in ");
+		sap_tty_text(&report->tty, SAP_PLAIN, v->name);
+		sap_buf_putc(report->out, ' ');
+		sap_tty_text(&report->tty, SAP_PLAIN, v->version);
+		sap_buf_puts(report->out, SAP_STR(": "));
+		sap_tty_text(&report->tty, SAP_PLAIN, v->suppression->reason);
+		sap_buf_puts(report->out, SAP_STR(" ("));
+		sap_tty_text(&report->tty, SAP_DIM, v->suppression->by);
+		if (v->suppression->until.n) {
+			sap_buf_puts(report->out, SAP_STR(", until "));
+			sap_tty_text(&report->tty, SAP_DIM, v->suppression->until);
+		}
+		sap_buf_puts(report->out, SAP_STR(")\n"));
+	}
+}
+
+/* ---- the section ------------------------------------------------------------------------ */
+
+static void put_compromised(struct sap_report *report, const struct sap_findings *f)
+{
+	const struct sap_tty *tty = &report->tty;
+
+	if (f->n_compromised == 0)
+		return;
+	sap_report_heading(tty, SAP_RED, "COMPROMISED: malicious code is installed here");
+	for (size_t i = 0; i < f->list.n; i++) {
+		const struct sap_finding *v = &f->list.v[i];
+
+		if (!v->compromised || !is_open(v))
+			continue;
+		sap_buf_puts(tty->out, SAP_STR("  "));
+		sap_tty_text(tty, SAP_BOLD, v->id);
+		sap_buf_puts(tty->out, SAP_STR("  "));
+		sap_tty_text(tty, SAP_PLAIN, v->name);
+		sap_buf_putc(tty->out, ' ');
+		sap_tty_text(tty, SAP_PLAIN, v->version);
+		if (v->fixed_version.n) {
+			sap_buf_puts(tty->out, SAP_STR(", clean from "));
+			sap_tty_text(tty, SAP_PLAIN, v->fixed_version);
+		}
+		if (v->n_objects) {
+			sap_buf_puts(tty->out, SAP_STR(" in "));
+			sap_tty_text(tty, SAP_PLAIN, sap_report_path(f->facts, v->objects[0]));
+		}
+		sap_buf_putc(tty->out, '\n');
+	}
+}
+
+static uint32_t count_severity(const struct sap_findings *f, uint8_t severity)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < f->list.n; i++) {
+		const struct sap_finding *v = &f->list.v[i];
+
+		n += !v->suppression && v->status == SAP_STATUS_AFFECTED && v->severity == severity;
+	}
+	return n;
+}
+
+static void put_summary(struct sap_report *report, const struct sap_findings *f)
+{
+	const struct sap_tty *tty = &report->tty;
+	uint32_t affected = f->n_status[SAP_STATUS_AFFECTED];
+	uint32_t critical = count_severity(f, SAP_SEVERITY_CRITICAL);
+	uint32_t high = count_severity(f, SAP_SEVERITY_HIGH);
+	unsigned column = 0;
+
+	sap_buf_putc(tty->out, '\n');
+	sap_tty_flowf(tty, &column, SAP_BOLD, "Findings: %u affected", affected);
+	if (affected) {
+		sap_tty_flowf(tty, &column, f->n_kev ? SAP_RED : SAP_PLAIN,
+			      " (%u known to be exploited", f->n_kev);
+		sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u critical", critical);
+		sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u high)", high);
+	}
+	sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u not to be fixed by decision",
+		      f->n_status[SAP_STATUS_UNFIXED]);
+	if (f->n_status[SAP_STATUS_UNDER_INVESTIGATION])
+		sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u under investigation",
+			      f->n_status[SAP_STATUS_UNDER_INVESTIGATION]);
+	if (f->n_suppressed)
+		sap_tty_flowf(tty, &column, SAP_YELLOW, ", %u suppressed", f->n_suppressed);
+	if (f->not_judged.n)
+		sap_tty_flowf(tty, &column, SAP_YELLOW, ", %zu not judged", f->not_judged.n);
+	sap_buf_putc(tty->out, '\n');
+	if (f->n_judged == 0)
+		return;
+	sap_tty_line(tty, SAP_DIM,
+		     "%u package%s compared; %u fixed, %u not affected by what was said of them",
+		     f->n_judged, sap_plural(f->n_judged), f->n_status[SAP_STATUS_FIXED],
+		     f->n_status[SAP_STATUS_NOT_AFFECTED]);
+}
+
+static void put_not_judged(struct sap_report *report, const struct sap_findings *f)
+{
+	size_t shown = report->options.verbose || f->not_judged.n < NOT_JUDGED_SHOWN
+			       ? f->not_judged.n
+			       : NOT_JUDGED_SHOWN;
+
+	if (f->not_judged.n == 0)
+		return;
+	sap_report_heading(&report->tty, SAP_BOLD,
+			   "Not judged: whether these are vulnerable is unknown");
+	for (size_t i = 0; i < shown; i++) {
+		const struct sap_not_judged *v = &f->not_judged.v[i];
+
+		sap_buf_puts(report->out, SAP_STR("  "));
+		if (v->package != SAP_NONE)
+			sap_report_put_package(&report->tty, f->facts, v->package);
+		else
+			sap_tty_text(&report->tty, SAP_PLAIN, sap_report_path(f->facts, v->object));
+		sap_buf_puts(report->out, SAP_STR(": "));
+		sap_tty_text(&report->tty, SAP_YELLOW, v->reason);
+		sap_buf_putc(report->out, '\n');
+	}
+	sap_report_more(&report->tty, shown, f->not_judged.n);
+}
+
+static bool any_open(const struct sap_findings *f)
+{
+	for (size_t i = 0; i < f->list.n; i++) {
+		if (is_open(&f->list.v[i]))
+			return true;
+	}
+	return false;
+}
+
+void sap_findings_tty(struct sap_report *report, const struct sap_findings *f, bool with_suppressed)
+{
+	if (f->no_store.n)
+		return; /* said in the first lines */
+	put_compromised(report, f);
+	put_summary(report, f);
+	if (!any_open(f) && sap_findings_sound(f))
+		sap_tty_line(&report->tty, SAP_BOLD, "no open findings");
+	else if (!any_open(f))
+		sap_tty_line(&report->tty, SAP_RED,
+			     "that none is open says nothing: see the first lines%s",
+			     f->not_judged.n ? " and what was not judged" : "");
+	else if (report->options.verbose)
+		put_list(report, f, false);
+	else
+		put_groups(report, f);
+	if (with_suppressed)
+		put_suppressed(report, f);
+	for (size_t i = 0; i < f->notes.n; i++) {
+		sap_tty_text(&report->tty, SAP_YELLOW, f->notes.v[i]);
+		sap_buf_putc(report->out, '\n');
+	}
+	put_not_judged(report, f);
+}
+
+/* ---- explanation ------------------------------------------------------------------------ */
+
+static void put_field(const struct sap_tty *tty, const char *name, struct sap_str value)
+{
+	if (value.n == 0)
+		return;
+	sap_buf_printf(tty->out, "    %-10s", name);
+	sap_tty_text(tty, SAP_PLAIN, value);
+	sap_buf_putc(tty->out, '\n');
+}
+
+static void explain_one(struct sap_report *report, const struct sap_findings *f,
+			const struct sap_finding *v)
+{
+	const struct sap_tty *tty = &report->tty;
+	struct sap_str status = sap_str_of(sap_status_name(v->status));
+
+	sap_buf_putc(tty->out, '\n');
+	sap_tty_text(tty, SAP_BOLD, v->id);
+	sap_buf_puts(tty->out, SAP_STR(" in "));
+	sap_tty_text(tty, SAP_BOLD, v->name);
+	sap_buf_putc(tty->out, ' ');
+	sap_tty_text(tty, SAP_BOLD, v->version);
+	sap_buf_puts(tty->out, SAP_STR(": "));
+	sap_tty_text(tty, v->compromised || v->status == SAP_STATUS_AFFECTED ? SAP_RED : SAP_BOLD,
+		     v->compromised && v->status == SAP_STATUS_AFFECTED ? SAP_STR("COMPROMISED")
+									: status);
+	sap_buf_putc(tty->out, '\n');
+	put_field(tty, "package", v->package);
+	for (uint32_t i = 0; i < v->n_packages; i++)
+		put_field(tty, i ? "" : "installed",
+			  sap_report_purl(report, f->facts, v->packages[i]));
+	for (uint32_t i = 0; i < v->n_objects; i++)
+		put_field(tty, i ? "" : "objects", sap_report_path(f->facts, v->objects[i]));
+	for (uint32_t i = 0; i < v->n_aliases; i++)
+		put_field(tty, i ? "" : "also", v->aliases[i]);
+	put_field(tty, "fixed in", v->fixed_version);
+	put_field(tty, "reason", v->reason);
+	put_field(tty, "cvss", v->cvss);
+	if (v->kev)
+		put_field(tty, "exploited", v->kev_added);
+	for (uint32_t i = 0; i < v->n_functions; i++)
+		put_field(tty, i ? "" : "functions", v->functions[i].name);
+	if (v->suppression) {
+		put_field(tty, "suppressed", v->suppression->reason);
+		put_field(tty, "", v->suppression->by);
+	}
+	for (uint32_t i = 0; i < v->n_steps; i++) {
+		const struct sap_step *s = &v->steps[i];
+
+		sap_tty_put(tty, s->decides ? SAP_BOLD : SAP_PLAIN, s->decides ? "  * " : "  - ");
+		sap_tty_text(tty, SAP_PLAIN, s->advisory);
+		sap_buf_puts(tty->out, SAP_STR(", "));
+		sap_tty_text(tty, SAP_DIM, s->source);
+		sap_buf_putc(tty->out, '\n');
+		put_field(tty, "says", s->says);
+		put_field(tty, "so", s->outcome);
+	}
+}
+
+void sap_explain_tty(struct sap_report *report, const struct sap_findings *f)
+{
+	uint32_t n = 0;
+
+	sap_findings_tty_first(report, f);
+	for (size_t i = 0; i < f->list.n; i++) {
+		if (f->list.v[i].n_steps) {
+			explain_one(report, f, &f->list.v[i]);
+			n++;
+		}
+	}
+	if (n || f->no_store.n)
+		return;
+	sap_tty_text(&report->tty, SAP_BOLD, f->explain);
+	sap_buf_puts(report->out,
+		     SAP_STR(": no statement about it concerns a package of this target"));
+	sap_buf_puts(report->out, sap_findings_sound(f)
+					  ? SAP_STR("\n")
+					  : SAP_STR(", as far as the advisories here go\n"));
+}
