@@ -452,8 +452,10 @@ bool sap_row_rest_next(struct sap_str *rest, struct sap_arena *arena, struct sap
 		field = next_field(rest, &more);
 		if (!sap_str_cut(field, '=', &out->key, &value) || out->key.n == 0)
 			continue;
-		if (sap_row_key_is_list(out->key) || !decode(value, arena, &out->value))
-			out->value = value;
+		out->value = value;
+		if (arena && value.n > 0 && memchr(value.p, '\\', value.n) &&
+		    !sap_row_key_is_list(out->key))
+			(void)decode(value, arena, &out->value);
 		return true;
 	}
 	return false;

@@ -75,8 +75,8 @@ static int check_file(const char *path, struct sap_err *err)
 
 static int connect_to(struct sap_store *store, const char *path, struct sap_err *err)
 {
-	static const char settings[] = "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;"
-				       "PRAGMA cache_size=-16384; PRAGMA temp_store=FILE; PRAGMA mmap_size=2147483648";
+	static const char settings[] = "PRAGMA trusted_schema=OFF;"
+				       "PRAGMA cache_size=-2048; PRAGMA temp_store=FILE";
 	char *uri sap_cleanup_free = uri_of(path);
 	int rc, r;
 

@@ -91,8 +91,8 @@ static uint32_t group_of(struct sap_store_batch *b, uint32_t space, struct sap_s
 	return (uint32_t)(b->groups.n - 1);
 }
 
-int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, struct sap_str name,
-			  struct sap_str text, struct sap_err *err)
+int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, uint32_t bucket,
+			  struct sap_str name, struct sap_str text, struct sap_err *err)
 {
 	struct sap_store_rec *rec = &b->recs.v[b->recs.n - 1];
 	uint32_t group = group_of(b, space, name), at = (uint32_t)b->entries.n;
@@ -108,8 +108,10 @@ int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, struct sap_
 	else
 		b->entries.v[b->groups.v[group].tail].next = at;
 	b->groups.v[group].tail = at;
-	if (rec->group == NONE)
+	if (rec->group == NONE) {
 		rec->group = group;
+		rec->bucket = bucket;
+	}
 	rec->claims++;
 	return 0;
 }
@@ -119,7 +121,6 @@ int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, struct sap_
 struct sorting {
 	const struct sap_store_writer *w;
 	const struct sap_store_batch *b;
-	const uint32_t *rank;
 };
 
 static int by_name(const void *a, const void *b, void *ctx)
@@ -265,13 +266,19 @@ static int settle(struct sap_store_writer *w, const uint32_t *order, size_t n, s
 static int settle_all(struct sap_store_writer *w, uint32_t *order, struct sap_err *err)
 {
 	struct sap_store_batch *b = &w->batch;
-	struct sorting s = { w, b, NULL };
+	struct sorting s = { w, b };
 	size_t n = b->recs.n;
 	int r = 0;
 
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = i;
-	qsort_r(order, n, sizeof(*order), by_name, &s);
+	/* Publications mostly come in this order. */
+	for (uint32_t i = 1; i < n; i++) {
+		if (by_name(&order[i - 1], &order[i], &s) > 0) {
+			qsort_r(order, n, sizeof(*order), by_name, &s);
+			break;
+		}
+	}
 	for (size_t i = 0, end; r == 0 && i < n; i = end) {
 		const struct sap_store_rec *first = &b->recs.v[order[i]];
 
@@ -300,17 +307,17 @@ static int by_package(const void *a, const void *b, void *ctx)
 	return r ? r : (i > j) - (i < j);
 }
 
-static int by_rank(const void *a, const void *b, void *ctx)
+static int by_bucket(const void *a, const void *b, void *ctx)
 {
 	const struct sorting *s = ctx;
 	uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
-	uint32_t x = s->b->recs.v[i].group, y = s->b->recs.v[j].group;
+	uint32_t x = s->b->recs.v[i].bucket, y = s->b->recs.v[j].bucket;
 
-	x = x == NONE ? NONE : s->rank[x];
-	y = y == NONE ? NONE : s->rank[y];
 	return x != y ? (x > y) - (x < y) : (i > j) - (i < j);
 }
 
+/* The number's high part brings records of one package together in the file, its low part
+ * makes it the only one, for ever. */
 static int write_record(struct sap_store_writer *w, struct sap_store_rec *rec, struct sap_err *err)
 {
 	struct sap_store_wsource *s = &w->sources.v[rec->source];
@@ -324,7 +331,7 @@ static int write_record(struct sap_store_writer *w, struct sap_store_rec *rec, s
 				   "%s: the numbers of records are used up; "
 				   "import into a new file",
 				   w->path);
-	rec->id = w->next_record++;
+	rec->id = (int64_t)rec->bucket << 32 | w->next_record++;
 	sqlite3_bind_int64(st, 1, rec->id);
 	sqlite3_bind_int64(st, 2, s->id);
 	sap_sql_text(st, 3, rec->name);
@@ -401,13 +408,25 @@ static void put_number(struct sap_buf *out, int64_t n)
 	sap_buf_put(out, digits + at, sizeof(digits) - at);
 }
 
-static int write_group(struct sap_store_writer *w, const struct sap_store_group *g,
+int sap_store_package_write(struct sap_store_writer *w, uint32_t space, struct sap_str name,
+			    struct sap_str text, struct sap_err *err)
+{
+	sqlite3_stmt *st;
+	int r = sap_sql_get(&w->q, SAP_W_PACKAGE, &st, err);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, w->spaces.v[space].id);
+	sap_sql_text(st, 2, name);
+	sap_sql_text(st, 3, text);
+	return sap_sql_run(&w->q, st, err);
+}
+
+static int write_group(struct sap_store_writer *w, const struct sap_store_group *g, bool spool,
 		       struct sap_err *err)
 {
 	const struct sap_store_batch *b = &w->batch;
 	struct sap_buf *text = &w->scratch;
-	sqlite3_stmt *st;
-	int r;
 
 	sap_buf_reset(text);
 	for (uint32_t i = g->head; i != NONE; i = b->entries.v[i].next) {
@@ -423,56 +442,57 @@ static int write_group(struct sap_store_writer *w, const struct sap_store_group 
 				   SAP_FMT(g->name), SAP_STORE_TEXT_MAX / SAP_MIB);
 	if (text->n == 0)
 		return 0;
-	r = sap_sql_get(&w->q, SAP_W_PACKAGE, &st, err);
-	if (r < 0)
-		return r;
-	sqlite3_bind_int64(st, 1, w->spaces.v[g->space].id);
-	sap_sql_text(st, 2, g->name);
-	sap_sql_text(st, 3, sap_buf_str(text));
-	return sap_sql_run(&w->q, st, err);
+	return spool ? sap_store_spool_put(w, g->space, g->name, sap_buf_str(text), err)
+		     : sap_store_package_write(w, g->space, g->name, sap_buf_str(text), err);
 }
 
-static int write_all(struct sap_store_writer *w, uint32_t *order, uint32_t *groups, uint32_t *rank,
-		     struct sap_err *err)
+static int write_groups(struct sap_store_writer *w, uint32_t *order, bool spool,
+			struct sap_err *err)
 {
 	struct sap_store_batch *b = &w->batch;
-	struct sorting s = { w, b, rank };
+	struct sorting s = { w, b };
+	int r = spool ? sap_store_spool_begin(w, err) : 0;
+
+	for (uint32_t i = 0; i < b->groups.n; i++)
+		order[i] = i;
+	qsort_r(order, b->groups.n, sizeof(*order), by_package, &s);
+	for (size_t i = 0; r == 0 && i < b->groups.n; i++)
+		r = write_group(w, &b->groups.v[order[i]], spool, err);
+	return r == 0 && spool ? sap_store_spool_end(w, err) : r;
+}
+
+static int write_records(struct sap_store_writer *w, uint32_t *order, struct sap_err *err)
+{
+	struct sap_store_batch *b = &w->batch;
+	struct sorting s = { w, b };
 	int r = settle_all(w, order, err);
 
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; i < b->groups.n; i++)
-		groups[i] = i;
-	qsort_r(groups, b->groups.n, sizeof(*groups), by_package, &s);
-	for (uint32_t i = 0; i < b->groups.n; i++)
-		rank[groups[i]] = i;
-	qsort_r(order, b->recs.n, sizeof(*order), by_rank, &s);
+	qsort_r(order, b->recs.n, sizeof(*order), by_bucket, &s);
 	for (size_t i = 0; r == 0 && i < b->recs.n; i++)
 		if (b->recs.v[order[i]].id > 0)
 			r = write_record(w, &b->recs.v[order[i]], err);
-	if (r == 0)
-		r = write_names(w, err);
-	for (size_t i = 0; r == 0 && i < b->groups.n; i++)
-		r = write_group(w, &b->groups.v[groups[i]], err);
-	return r;
+	return r < 0 ? r : write_names(w, err);
 }
 
-int sap_store_batch_flush(struct sap_store_writer *w, struct sap_err *err)
+int sap_store_batch_flush(struct sap_store_writer *w, bool last, struct sap_err *err)
 {
 	struct sap_store_batch *b = &w->batch;
-	uint32_t *order, *groups, *rank;
-	int r;
+	size_t n = b->recs.n > b->groups.n ? b->recs.n : b->groups.n;
+	uint32_t *order;
+	int r = 0;
 
-	if (b->recs.n == 0)
-		return 0;
-	order = calloc(b->recs.n, sizeof(*order));
-	groups = calloc(b->groups.n + 1, 2 * sizeof(*groups));
-	rank = groups ? groups + b->groups.n : NULL;
-	r = order && groups ? write_all(w, order, groups, rank, err) : sap_err_nomem(err);
-	free(order);
-	free(groups);
-	batch_reset(b);
-	return r;
+	if (n > 0) {
+		order = calloc(n, sizeof(*order));
+		r = order ? write_records(w, order, err) : sap_err_nomem(err);
+		/* A stream of one batch needs no spool. */
+		if (r == 0)
+			r = write_groups(w, order, !last || w->spool.n > 0, err);
+		free(order);
+		batch_reset(b);
+	}
+	return r == 0 && last ? sap_store_spool_merge(w, err) : r;
 }
 
 /* ---- what is gone ----------------------------------------------------------------------- */
@@ -486,8 +506,7 @@ static int live_records(struct sap_store_writer *w, struct sap_idset *live, stru
 		return sap_sql_err(&w->q, rc, err);
 	while ((more = sap_sql_step(&w->q, st, err)) > 0) {
 		if (!sap_idset_add(live, sqlite3_column_int64(st, 0))) {
-			more = sap_err_set(err, SAP_ELIMIT, "%s: a record's number is too large",
-					   w->path);
+			more = sap_err_nomem(err);
 			break;
 		}
 	}
@@ -508,8 +527,7 @@ static void filter(struct sap_store_writer *w, const struct sap_idset *live, str
 		uint64_t id;
 
 		sap_str_cut(line, '\t', &number, &rest);
-		if (!sap_str_u64(number, &id) || id > UINT32_MAX ||
-		    !sap_idset_has(live, (int64_t)id)) {
+		if (!sap_str_u64(number, &id) || !sap_idset_has(live, (int64_t)id)) {
 			*changed = true;
 			continue;
 		}

@@ -156,7 +156,7 @@ static int gather_claims(struct export *e, struct sap_err *err)
 			uint64_t id;
 
 			sap_str_cut(line, '\t', &number, &rest);
-			if (!sap_str_u64(number, &id) || id > UINT32_MAX)
+			if (!sap_str_u64(number, &id))
 				continue;
 			sqlite3_bind_int64(to, 1, (int64_t)id);
 			sqlite3_bind_int64(to, 2, sqlite3_column_int64(from, 0));

@@ -232,6 +232,17 @@ int sap_store_file_begin(struct sap_store_writer *w, const char *path, const cha
 
 /* ---- the end ---------------------------------------------------------------------------- */
 
+/* SQLite leaves an empty journal while it holds its lock. */
+static void remove_journal(const struct sap_store_writer *w)
+{
+	char *name sap_cleanup_free = NULL;
+
+	if (asprintf(&name, "%s-journal", w->next) < 0)
+		name = NULL;
+	if (name)
+		(void)unlink(name);
+}
+
 int sap_store_file_finish(struct sap_store_writer *w, struct sap_err *err)
 {
 	int sap_cleanup_fd fd = open(w->next, O_RDONLY | O_CLOEXEC);
@@ -241,6 +252,7 @@ int sap_store_file_finish(struct sap_store_writer *w, struct sap_err *err)
 		return sap_err_sys(err, errno, "cannot bring %s to the disk", w->next);
 	if (rename(w->next, w->path) < 0)
 		return sap_err_sys(err, errno, "cannot rename %s to %s", w->next, w->path);
+	remove_journal(w);
 	free(sap_steal(&w->next));
 	folder = open(w->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	/* Some file systems know no sync of folders; the store is whole in either state. */
@@ -252,12 +264,8 @@ int sap_store_file_finish(struct sap_store_writer *w, struct sap_err *err)
 void sap_store_file_drop(struct sap_store_writer *w)
 {
 	if (w->next) {
-		char journal[PATH_MAX];
-		int n = snprintf(journal, sizeof(journal), "%s-journal", w->next);
-
 		(void)unlink(w->next);
-		if (n > 0 && (size_t)n < sizeof(journal))
-			(void)unlink(journal);
+		remove_journal(w);
 	}
 	if (w->lock >= 0)
 		close(w->lock); /* and the lock goes */

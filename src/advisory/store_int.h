@@ -11,6 +11,8 @@
  *     store_sources.c sources and spaces, as the writer knows them
  *     store_rows.c    a row, checked, to the batch or into its table
  *     store_batch.c   records and claims, gathered and put in order
+ *     store_spool.c   the claims of many batches, merged
+ *     store_util.c    sets, dates
  */
 #ifndef SAP_ADVISORY_STORE_INT_H
 #define SAP_ADVISORY_STORE_INT_H
@@ -99,12 +101,10 @@ struct sap_idset {
 	size_t n_pages;
 };
 
-/* Numbers up to UINT32_MAX; false: memory is out, or a larger one. */
+/* By the low 32 bits of a record's number, which no two share. False: memory is out. */
 bool sap_idset_add(struct sap_idset *set, int64_t id);
 bool sap_idset_has(const struct sap_idset *set, int64_t id);
 void sap_idset_remove(struct sap_idset *set, int64_t id);
-/* The lowest number above id; 0: there is none. */
-int64_t sap_idset_next(const struct sap_idset *set, int64_t id);
 void sap_idset_clear(struct sap_idset *set);
 
 /* ---- writing ---------------------------------------------------------------------------- */
@@ -145,6 +145,7 @@ struct sap_store_rec {
 	uint64_t digest;
 	int64_t id;      /* given when it is written; 0: not taken over */
 	uint32_t source; /* index */
+	uint32_t bucket; /* of its first claim's package */
 	uint32_t group;  /* of its first claim; UINT32_MAX: none */
 	uint32_t claims;
 };
@@ -173,6 +174,17 @@ struct sap_store_batch {
 	uint64_t record_start; /* sap_store_batch_bytes where the open record began */
 };
 
+/* Batches of a stream that are too many for memory. */
+struct sap_store_spool {
+	int fd; /* -1: none was needed */
+	uint64_t size;
+	struct sap_buf buf;
+	size_t n;
+	struct {
+		uint64_t from, to;
+	} runs[SAP_STORE_RUNS_MAX];
+};
+
 enum sap_store_skip {
 	SAP_STORE_SKIP_NO,   /* claims belong to the last of batch.recs */
 	SAP_STORE_SKIP_NONE, /* there is no record that a claim could belong to */
@@ -194,7 +206,6 @@ struct sap_store_writer {
 	struct sap_pool *published; /* texts as published; id is the index in space_of */
 	SAP_VEC(uint32_t) space_of; /* index + 1; 0: no space */
 	int64_t next_record, dead_claims;
-	bool packages; /* there are any */
 	/* The stream at hand. */
 	bool open, magic, ended, overlong;
 	char *name;
@@ -207,13 +218,13 @@ struct sap_store_writer {
 	struct sap_arena row;
 	struct sap_buf scratch, scratch2;
 	struct sap_store_batch batch;
+	struct sap_store_spool spool;
 };
 
 enum sap_store_sql {
 	SAP_W_FIND, /* a record by name */
 	SAP_W_RECORD,
 	SAP_W_RECORD_DELETE,
-	SAP_W_RECORD_CLAIMS,
 	SAP_W_RECORDS_OF,
 	SAP_W_NAME,
 	SAP_W_PACKAGE,
@@ -265,13 +276,25 @@ void sap_store_batch_init(struct sap_store_batch *b);
 void sap_store_batch_clear(struct sap_store_batch *b);
 uint64_t sap_store_batch_bytes(const struct sap_store_batch *b);
 /* Takes a claim in: text is copied by the caller, name here. */
-int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, struct sap_str name,
-			  struct sap_str text, struct sap_err *err);
-int sap_store_batch_flush(struct sap_store_writer *w, struct sap_err *err);
+int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, uint32_t bucket,
+			  struct sap_str name, struct sap_str text, struct sap_err *err);
+/* Writes what is gathered; last: nothing more comes in this stream. */
+int sap_store_batch_flush(struct sap_store_writer *w, bool last, struct sap_err *err);
+int sap_store_package_write(struct sap_store_writer *w, uint32_t space, struct sap_str name,
+			    struct sap_str text, struct sap_err *err);
 int sap_store_record_gone(struct sap_store_writer *w, int64_t id, int64_t source_id, int64_t claims,
 			  struct sap_err *err);
 /* Drops claims of records that are gone. */
 int sap_store_compact(struct sap_store_writer *w, struct sap_err *err);
+/* store_spool.c: begin, put in the order of packages, end; merge writes all runs and forgets
+ * them. */
+int sap_store_spool_begin(struct sap_store_writer *w, struct sap_err *err);
+int sap_store_spool_put(struct sap_store_writer *w, uint32_t space, struct sap_str name,
+			struct sap_str text, struct sap_err *err);
+int sap_store_spool_end(struct sap_store_writer *w, struct sap_err *err);
+int sap_store_spool_merge(struct sap_store_writer *w, struct sap_err *err);
+void sap_store_spool_drop(struct sap_store_writer *w);
+
 uint64_t sap_store_mix(uint64_t h, struct sap_str s);
 
 #endif

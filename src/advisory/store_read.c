@@ -16,7 +16,7 @@ enum sql {
 
 const char *const sap_store_read_sql[] = {
 	[R_PACKAGE] = "SELECT claims FROM package WHERE name=? AND space=?",
-	[R_RECORDS] = "SELECT id, source, name, attrs FROM record WHERE id BETWEEN ? AND ?",
+	[R_RECORDS] = "SELECT id, source, name, attrs FROM record WHERE id>=?",
 	[R_NAMES] = "SELECT r.name, r.attrs FROM name n CROSS JOIN record r ON r.id=n.record"
 		    " WHERE n.text=?",
 	[R_VULNERABILITY] = "SELECT source, severity, cvss, exploitation, automatable, impact"
@@ -139,46 +139,56 @@ static int by_row(const void *a, const void *b)
 	return (x->a.row > y->a.row) - (x->a.row < y->a.row);
 }
 
+/* Reads v[0] and those after it that stand close to it; gives how many. */
+static int read_run(struct sap_store *store, sqlite3_stmt *st, struct sap_store_advisory **v,
+		    size_t n, size_t *taken, struct sap_arena *arena, struct sap_err *err)
+{
+	unsigned passed = 0;
+	size_t i = 0;
+	int r;
+
+	sqlite3_bind_int64(st, 1, v[0]->a.row);
+	while ((r = sap_sql_step(&store->q, st, err)) > 0) {
+		int64_t id = sqlite3_column_int64(st, 0);
+
+		/* Those before it are not there. */
+		while (i < n && v[i]->a.row < id)
+			i++;
+		if (i < n && v[i]->a.row == id) {
+			r = read_record(store, st, v[i++], arena, err);
+			passed = 0;
+		} else if (++passed > GAP) {
+			break;
+		}
+		if (r < 0 || i == n || v[i]->a.row >> 32 != id >> 32)
+			break;
+	}
+	if (r > 0)
+		r = 0;
+	sqlite3_reset(st);
+	*taken = i ? i : 1;
+	return r;
+}
+
 /* Reads what is missing: records of one package stand close to each other, so that a few more
  * rows are cheaper than another descent of the tree. Those that are not there are gone. */
 static int read_missing(struct sap_store *store, struct sap_arena *arena, struct sap_err *err)
 {
 	struct sap_store_advisory **v = store->missing.v;
-	size_t n = store->missing.n;
+	size_t n = store->missing.n, taken;
 	sqlite3_stmt *st;
 	int r = sap_sql_get(&store->q, R_RECORDS, &st, err);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 1; i < n; i++) {
+	for (size_t i = 1; r == 0 && i < n; i++) {
 		if (v[i]->a.row < v[i - 1]->a.row) {
 			qsort(v, n, sizeof(struct sap_store_advisory *), by_row);
 			break;
 		}
 	}
-	for (size_t i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && v[end]->a.row - v[end - 1]->a.row <= GAP; end++)
-			;
-		sqlite3_bind_int64(st, 1, v[i]->a.row);
-		sqlite3_bind_int64(st, 2, v[end - 1]->a.row);
-		while ((r = sap_sql_step(&store->q, st, err)) > 0) {
-			int64_t id = sqlite3_column_int64(st, 0);
-
-			while (i < end && v[i]->a.row < id)
-				i++;
-			if (i == end || v[i]->a.row != id)
-				continue;
-			r = read_record(store, st, v[i], arena, err);
-			if (r < 0) {
-				sqlite3_reset(st);
-				return r;
-			}
-		}
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; r == 0 && i < n; i += taken)
+		r = read_run(store, st, v + i, n - i, &taken, arena, err);
 	store->missing.n = 0;
-	return 0;
+	return r;
 }
 
 /* ---- claims ----------------------------------------------------------------------------- */
@@ -232,7 +242,7 @@ static bool parse_head(struct sap_str line, int64_t *id, uint8_t *status, struct
 	uint64_t number = 0;
 	size_t i = 0;
 
-	while (i < line.n && i < 11 && line.p[i] >= '0' && line.p[i] <= '9')
+	while (i < line.n && i < 18 && line.p[i] >= '0' && line.p[i] <= '9')
 		number = number * 10 + (uint64_t)(line.p[i++] - '0');
 	if (i == 0 || line.n < i + 2 || line.p[i] != '\t')
 		return false;

@@ -318,6 +318,14 @@ static int claim_text(struct sap_store_writer *w, const struct sap_row *row, cha
 	return 0;
 }
 
+/* Releases of a distribution share their records, so they are put into one place. */
+static uint32_t bucket_of(const struct sap_space *space, struct sap_str name)
+{
+	uint64_t h = sap_store_mix(sap_store_mix(1, sap_space_ecosystem(space)), name);
+
+	return (uint32_t)(h >> 40);
+}
+
 static int claim_packages(struct sap_store_writer *w, const struct sap_row *row, uint32_t space,
 			  struct sap_str text, struct sap_err *err)
 {
@@ -337,7 +345,8 @@ static int claim_packages(struct sap_store_writer *w, const struct sap_row *row,
 			continue;
 		}
 		rec->digest = sap_store_mix(rec->digest, sap_buf_str(&w->scratch));
-		r = sap_store_batch_claim(&w->batch, space, sap_buf_str(&w->scratch), text, err);
+		r = sap_store_batch_claim(&w->batch, space, bucket_of(s, sap_buf_str(&w->scratch)),
+					  sap_buf_str(&w->scratch), text, err);
 	}
 	w->counts.claims += rec->claims - n;
 	if (r == 0 && rec->claims == n)
@@ -583,7 +592,7 @@ static int take_row(struct sap_store_writer *w, const struct sap_row *row, struc
 	if (row->kind != SAP_ROW_CLAIM && row->kind != SAP_ROW_PROBLEM) {
 		w->skip = SAP_STORE_SKIP_NONE;
 		if (sap_store_batch_bytes(&w->batch) > SAP_STORE_BATCH_MAX) {
-			int r = sap_store_batch_flush(w, err);
+			int r = sap_store_batch_flush(w, false, err);
 
 			if (r < 0)
 				return r;

@@ -163,7 +163,6 @@ int sap_store_load(struct sap_store_writer *w, struct sap_err *err)
 	static const char text[] = "SELECT id, kind, name, origin, date, newest, etag, digest,"
 				   " licence, checked, records, claims, rejected FROM source";
 	sqlite3_stmt *st;
-	int64_t one;
 	int r, rc, more = 1;
 
 	sap_arena_init(&w->text, 0);
@@ -184,13 +183,10 @@ int sap_store_load(struct sap_store_writer *w, struct sap_err *err)
 	if (r == 0)
 		r = sap_sql_int(&w->q, "SELECT value FROM meta WHERE key='dead_claims'",
 				&w->dead_claims, err);
-	if (r == 0)
-		r = sap_sql_int(&w->q, "SELECT max(id) FROM record", &one, err);
-	if (r == 0 && (w->next_record <= one || w->next_record > UINT32_MAX))
-		w->next_record = one + 1;
-	if (r == 0)
-		r = sap_sql_int(&w->q, "SELECT 1 FROM package LIMIT 1", &one, err);
-	w->packages = one != 0;
+	if (r == 0 && w->next_record <= 0)
+		return sap_err_format(
+			err, 0, "%s is damaged: meta.next_record; move it away and import anew",
+			w->path);
 	return r;
 }
 
@@ -450,25 +446,27 @@ static int write_source(struct sap_store_writer *w, const struct sap_store_wsour
 	return sap_sql_run(&w->q, st, err);
 }
 
+/* Former records that the stream did not name. SQLite lets rows be deleted behind the one that
+ * is read. */
 static int drop_old(struct sap_store_writer *w, struct sap_store_wsource *s, struct sap_err *err)
 {
-	int r = 0;
+	sqlite3_stmt *st;
+	int r;
 
-	for (int64_t id = 0; r == 0 && (id = sap_idset_next(&s->old, id)) > 0;) {
-		int64_t claims = 0;
-		sqlite3_stmt *st;
+	if (s->old.n_pages == 0)
+		return 0;
+	r = sap_sql_get(&w->q, SAP_W_RECORDS_OF, &st, err);
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(st, 1, s->id);
+	while (r == 0 && (r = sap_sql_step(&w->q, st, err)) > 0) {
+		int64_t id = sqlite3_column_int64(st, 0), claims = sqlite3_column_int64(st, 1);
 
-		r = sap_sql_get(&w->q, SAP_W_RECORD_CLAIMS, &st, err);
-		if (r < 0)
-			return r;
-		sqlite3_bind_int64(st, 1, id);
-		r = sap_sql_step(&w->q, st, err);
-		if (r <= 0)
-			continue;
-		claims = sqlite3_column_int64(st, 0);
-		sqlite3_reset(st);
-		r = sap_store_record_gone(w, id, s->id, claims, err);
+		r = 0;
+		if (sap_idset_has(&s->old, id))
+			r = sap_store_record_gone(w, id, s->id, claims, err);
 	}
+	sqlite3_reset(st);
 	sap_idset_clear(&s->old);
 	return r;
 }

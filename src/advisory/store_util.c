@@ -9,11 +9,9 @@ enum { PAGE_BITS = 32768, PAGE_WORDS = PAGE_BITS / 64 };
 
 bool sap_idset_add(struct sap_idset *set, int64_t id)
 {
-	size_t page;
+	uint32_t key = (uint32_t)id;
+	size_t page = key / PAGE_BITS;
 
-	if (id < 0 || id > UINT32_MAX)
-		return false;
-	page = (size_t)id / PAGE_BITS;
 	if (page >= set->n_pages) {
 		size_t n = page + 1 > set->n_pages * 2 ? page + 1 : set->n_pages * 2;
 		uint64_t **pages = reallocarray(set->pages, n, sizeof(*pages));
@@ -28,24 +26,24 @@ bool sap_idset_add(struct sap_idset *set, int64_t id)
 		set->pages[page] = calloc(PAGE_WORDS, sizeof(uint64_t));
 	if (!set->pages[page])
 		return false;
-	set->pages[page][(size_t)id % PAGE_BITS / 64] |= 1ULL << (id % 64);
+	set->pages[page][key % PAGE_BITS / 64] |= 1ULL << (key % 64);
 	return true;
 }
 
 static uint64_t *word_of(const struct sap_idset *set, int64_t id)
 {
-	size_t page = (size_t)id / PAGE_BITS;
+	uint32_t key = (uint32_t)id;
 
-	if (id < 0 || page >= set->n_pages || !set->pages[page])
+	if (key / PAGE_BITS >= set->n_pages || !set->pages[key / PAGE_BITS])
 		return NULL;
-	return &set->pages[page][(size_t)id % PAGE_BITS / 64];
+	return &set->pages[key / PAGE_BITS][key % PAGE_BITS / 64];
 }
 
 bool sap_idset_has(const struct sap_idset *set, int64_t id)
 {
 	const uint64_t *word = word_of(set, id);
 
-	return word && (*word >> (id % 64) & 1);
+	return word && (*word >> ((uint32_t)id % 64) & 1);
 }
 
 void sap_idset_remove(struct sap_idset *set, int64_t id)
@@ -53,23 +51,7 @@ void sap_idset_remove(struct sap_idset *set, int64_t id)
 	uint64_t *word = word_of(set, id);
 
 	if (word)
-		*word &= ~(1ULL << (id % 64));
-}
-
-int64_t sap_idset_next(const struct sap_idset *set, int64_t id)
-{
-	for (id++; id > 0 && (size_t)id / PAGE_BITS < set->n_pages;) {
-		const uint64_t *word = word_of(set, id);
-
-		if (!word) {
-			id = (id / PAGE_BITS + 1) * PAGE_BITS;
-		} else if (*word >> (id % 64) == 0) {
-			id = (id / 64 + 1) * 64;
-		} else {
-			return id + __builtin_ctzll(*word >> (id % 64));
-		}
-	}
-	return 0;
+		*word &= ~(1ULL << ((uint32_t)id % 64));
 }
 
 void sap_idset_clear(struct sap_idset *set)

@@ -9,8 +9,7 @@ const char *const sap_store_write_sql[] = {
 		       " CROSS JOIN record r ON r.id=n.record WHERE n.text=?1 AND r.name=?1",
 	[SAP_W_RECORD] = "INSERT INTO record VALUES(?,?,?,?,?,?)",
 	[SAP_W_RECORD_DELETE] = "DELETE FROM record WHERE id=?",
-	[SAP_W_RECORD_CLAIMS] = "SELECT claims FROM record WHERE id=?",
-	[SAP_W_RECORDS_OF] = "SELECT id FROM record WHERE source=?",
+	[SAP_W_RECORDS_OF] = "SELECT id, claims FROM record WHERE source=?",
 	[SAP_W_NAME] = "INSERT OR IGNORE INTO name VALUES(?,?)",
 	[SAP_W_PACKAGE] = "INSERT INTO package(space, name, claims) VALUES(?,?,?)"
 			  " ON CONFLICT(name, space) DO UPDATE"
@@ -74,13 +73,14 @@ int sap_store_writer_new(const char *path, const char *base, unsigned wait_secon
 
 	if (!w)
 		return sap_err_nomem(err);
-	w->lock = -1;
+	w->lock = w->spool.fd = -1;
 	w->problem = problem;
 	w->ctx = ctx;
 	sap_store_batch_init(&w->batch);
 	sap_arena_init(&w->row, 0);
 	sap_arena_init(&w->text, 0);
 	sap_buf_init(&w->defaults, SAP_MIB);
+	sap_buf_init(&w->spool.buf, SAP_STORE_TEXT_MAX);
 	sap_buf_init(&w->line, SAP_ROW_MAX);
 	sap_buf_init(&w->scratch, SAP_STORE_TEXT_MAX);
 	sap_buf_init(&w->scratch2, SAP_ROW_MAX);
@@ -103,6 +103,7 @@ void sap_store_abandon(struct sap_store_writer *w)
 	sap_store_file_drop(w);
 	sap_store_unload(w);
 	sap_store_batch_clear(&w->batch);
+	sap_store_spool_drop(w);
 	sap_arena_clear(&w->row);
 	sap_buf_clear(&w->defaults);
 	sap_buf_clear(&w->line);
@@ -256,7 +257,7 @@ int sap_store_end_stream(struct sap_store_writer *w, struct sap_store_counts *co
 				   "off",
 				   w->name, (unsigned long long)w->line_number);
 	if (r == 0)
-		r = sap_store_batch_flush(w, err);
+		r = sap_store_batch_flush(w, true, err);
 	if (r == 0)
 		r = sap_store_sources_end(w, err);
 	if (r == 0)
@@ -279,6 +280,7 @@ int sap_store_drop_stream(struct sap_store_writer *w, struct sap_err *err)
 		return 0;
 	w->open = false;
 	sap_store_batch_clear(&w->batch);
+	sap_store_spool_drop(w);
 	/* SQLite has rolled back by itself after some failures. */
 	if (!sqlite3_get_autocommit(w->q.db))
 		r = sap_sql_exec(&w->q, "ROLLBACK", err);

@@ -116,6 +116,7 @@
 #define SAP_STORE_SPACES_MAX 65536u          /* spaces of one store */
 #define SAP_STORE_BATCH_MAX (20 * SAP_MIB)   /* records and claims held by the writer */
 #define SAP_STORE_RECORD_MAX (24 * SAP_MIB)  /* of one record, claims included */
+#define SAP_STORE_RUNS_MAX 32u               /* batches put aside before they are merged */
 #define SAP_STORE_TEXT_MAX (256 * SAP_MIB)   /* text of all claims of one package */
 #define SAP_CSV_LINES_MAX 256u  /* lines of one record of CSV */
 #define SAP_CSV_FIELDS_MAX 4096u /* fields of it */

@@ -9,11 +9,15 @@
  * SECONDS", "digest HEX", "bytes N", "resumed N". Exit status: 0 done, 2 it could not be had (said
  * on stderr).
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/span.h"
@@ -53,9 +57,24 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
+/* Nothing that a server says may steer the terminal. */
+static void put_text(const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c < 0x20 || c >= 0x7f)
+			fprintf(stderr, "\\x%02x", c);
+		else
+			fputc(c, stderr);
+	}
+}
+
 static int fail(const char *text)
 {
-	fprintf(stderr, "sapper-fetch: %s\n", text);
+	fputs("sapper-fetch: ", stderr);
+	put_text(text);
+	fputc('\n', stderr);
 	return FAILED;
 }
 
@@ -76,7 +95,9 @@ static void say_progress(void *ctx, uint64_t received, uint64_t total)
 static void say_waiting(void *ctx, unsigned seconds, const char *why)
 {
 	(void)ctx;
-	fprintf(stderr, "sapper-fetch: %s; again in %u s\n", why, seconds);
+	fputs("sapper-fetch: ", stderr);
+	put_text(why);
+	fprintf(stderr, "; again in %u s\n", seconds);
 }
 
 static bool number(const char *text, uint64_t max, uint64_t *out)
@@ -154,6 +175,27 @@ static void print_result(const struct sap_fetch_result *result)
 		       (unsigned long long)result->bytes, (unsigned long long)result->resumed);
 }
 
+/* Signals whose calls shall fail instead: a connection that is gone, a file that is too large. */
+static void ignore_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* Run by sapper: not without it, or the next update would find this transfer still running. */
+static int become_helper(void)
+{
+	struct stat st;
+
+	if (fstat(INPUT, &st) < 0 || !S_ISDIR(st.st_mode))
+		return fail("there is no folder: say --dir");
+	if (close_range(INPUT + 1, ~0u, 0) < 0 && errno != ENOSYS)
+		return fail("cannot close what was open");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return fail("cannot tie itself to its parent");
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	struct sap_fetch_request q = {
@@ -165,15 +207,25 @@ int main(int argc, char **argv)
 	struct sap_fetch_result result;
 	struct sap_err err = { 0 };
 	const char *dir = NULL;
+	const pid_t parent = getppid();
 	int r = parse(argc, argv, &q, &dir);
 
 	if (r >= 0)
 		return r;
 	if (dir) {
 		q.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (q.dir < 0)
-			return fail("cannot open the folder of --dir");
+		if (q.dir < 0) {
+			sap_err_sys(&err, errno, "cannot open the folder %s", dir);
+			return fail(err.text);
+		}
+	} else {
+		r = become_helper();
+		if (r >= 0)
+			return r;
+		if (getppid() != parent) /* it ended before it was asked to tell */
+			return fail("sapper is gone");
 	}
+	ignore_signals();
 	r = sap_sandbox_writes(q.dir, &err);
 	if (r == 0)
 		r = sap_fetch_init(&err);

@@ -17,18 +17,32 @@
 
 enum { PAUSE_MAX = 60, RETRY_AFTER_MAX = 120, REDIRECTS_MAX = 5, CONNECT_MAX = 60 };
 
-/* One transfer: the state that libcurl's callbacks share. */
+/* What Content-Range says: "bytes first-last/total". */
+struct range {
+	uint64_t first, last, total;
+};
+
+/* One try: the state that libcurl's callbacks share. */
 struct transfer {
 	const struct sap_fetch_request *request;
 	struct sap_fetch_part *part;
 	struct sap_fetch_result *result;
 	CURL *curl;
-	uint64_t asked_from; /* offset of the Range that was asked for; 0: from the start */
-	uint64_t range_from; /* where the answer says that it begins (Content-Range) */
-	uint64_t received;   /* bytes of the file that are there */
-	bool started;        /* the first byte of a good answer has come */
-	bool too_large;
-	struct sap_err err; /* of writing */
+	uint64_t asked_from;     /* offset of the Range that was asked for; 0: from the start */
+	bool asked_kept;         /* If-None-Match has the tag of what came whole before */
+	bool asked_have;         /* it has the tag of the request */
+	struct range range;      /* of the answer; total 0: it has none, or a bad one */
+	uint64_t expected;       /* bytes of the file; 0: unknown */
+	uint64_t received;       /* bytes of the file that are there */
+	uint64_t header_bytes;   /* of all answers */
+	bool started;            /* the first byte of a good answer has come */
+	bool refused;            /* the first byte of another answer has come */
+	bool stalled, too_large; /* why it was ended */
+	bool again;              /* err may be better next time */
+	struct sap_err err;      /* of a callback */
+	/* When something came last, and the present time over which the rate is taken. */
+	uint64_t seen_bytes, window_bytes;
+	int64_t seen_ms, window_ms;
 };
 
 int sap_fetch_init(struct sap_err *err)
@@ -54,49 +68,81 @@ static bool take_field(struct sap_str line, struct sap_str name, struct sap_str 
 	return true;
 }
 
-/* The entity tag and where the part begins. Each answer begins anew: redirects have headers
- * too. */
+/* A range whose total the server does not know is as good as none. */
+static struct range read_range(struct sap_str value)
+{
+	static const struct range none = { 0 };
+	struct sap_str first, last, total, rest;
+	struct range r;
+
+	if (!sap_str_starts(value, SAP_STR("bytes ")))
+		return none;
+	sap_str_cut(sap_str_trim(sap_str_skip(value, 6)), '-', &first, &rest);
+	sap_str_cut(rest, '/', &last, &total);
+	if (!sap_str_u64(first, &r.first) || !sap_str_u64(last, &r.last) ||
+	    !sap_str_u64(total, &r.total) || r.first > r.last || r.last >= r.total)
+		return none;
+	return r;
+}
+
+/* The entity tag and which part it is. Each answer begins anew: redirects have headers too. */
 static size_t take_header(char *p, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
-	struct sap_str line = { p, size * n }, value, from, rest;
+	struct sap_str line = { p, size * n }, value;
 
+	t->header_bytes += line.n;
+	if (t->header_bytes > SAP_FETCH_HEADERS_MAX) {
+		sap_err_set(&t->err, SAP_ELIMIT, "%s: the server sends headers without end",
+			    t->request->url);
+		return 0;
+	}
+	if (t->started) /* trailers */
+		return line.n;
 	if (take_field(line, SAP_STR("HTTP/"), &value)) {
 		t->result->etag[0] = '\0';
-		t->range_from = UINT64_MAX;
+		t->range = (struct range){ 0 };
 	} else if (take_field(line, SAP_STR("etag:"), &value)) {
 		if (value.n <= SAP_FETCH_TAG_MAX && sap_fetch_tag_ok(value)) {
 			memcpy(t->result->etag, value.p, value.n);
 			t->result->etag[value.n] = '\0';
 		}
-	} else if (take_field(line, SAP_STR("content-range: bytes"), &value)) {
-		sap_str_cut(value, '-', &from, &rest);
-		if (!sap_str_u64(from, &t->range_from))
-			t->range_from = UINT64_MAX;
+	} else if (take_field(line, SAP_STR("content-range:"), &value)) {
+		t->range = read_range(value);
 	}
 	return line.n;
+}
+
+/* Throws away what is there and says why; the next try asks for all of it. */
+static int begin_anew(struct transfer *t, const char *why)
+{
+	int r = sap_fetch_part_restart(t->part, &t->err);
+
+	if (r < 0)
+		return r;
+	t->again = true;
+	return sap_err_set(&t->err, SAP_EIO, "%s: %s", t->request->url, why);
 }
 
 /* At the first byte of the body: does it go on where we stopped, or is it the whole file? */
 static int start_body(struct transfer *t)
 {
-	long status = answer_of(t->curl);
-	int r = 0;
+	const struct range *range = &t->range;
 
 	t->started = true;
-	if (status == 206 && t->range_from != t->asked_from) {
-		sap_fetch_part_restart(t->part, &t->err);
-		return sap_err_set(&t->err, SAP_EIO, "%s: the server sent another part than asked",
-				   t->request->url);
-	}
-	if (status != 206) {
+	if (answer_of(t->curl) != 206) {
 		t->received = 0;
-		r = sap_fetch_part_restart(t->part, &t->err);
+		return sap_fetch_part_begin(t->part, t->result->etag, &t->err);
 	}
-	if (r == 0)
-		r = sap_fetch_part_tag(t->part, t->result->etag, &t->err);
+	if (t->asked_from == 0 || range->total == 0 || range->first != t->asked_from)
+		return begin_anew(t, "the server sent another part than asked");
+	/* Servers that do not know If-Range send the rest of another file. */
+	if (strcmp(t->result->etag, t->part->tag) != 0)
+		return begin_anew(t, "the server's file has changed in between");
+	t->expected = range->total;
+	t->too_large = range->total > t->request->max_bytes;
 	t->result->resumed = t->received;
-	return r;
+	return t->too_large ? SAP_ELIMIT : 0;
 }
 
 static size_t take_body(char *p, size_t size, size_t n, void *ctx)
@@ -105,18 +151,55 @@ static size_t take_body(char *p, size_t size, size_t n, void *ctx)
 	size_t length = size * n;
 	long status = answer_of(t->curl);
 
-	if (status != 200 && status != 206)
-		return length; /* the text of an error: nobody needs it */
+	if (status != 200 && status != 206) {
+		t->refused = true; /* nobody needs the text of an error */
+		return 0;
+	}
 	if (!t->started && start_body(t) < 0)
 		return 0;
+	if (t->expected && length > t->expected - t->received) {
+		begin_anew(t, "the server sent more than it said");
+		return 0;
+	}
 	if (length > t->request->max_bytes - t->received) {
 		t->too_large = true;
 		return 0;
 	}
-	if (sap_fd_write_all(t->part->fd, p, length, &t->err) < 0)
+	if (sap_fd_write_all(t->part->fd, p, length, &t->err) < 0) {
+		sap_err_wrap(&t->err, "%s", t->part->part);
 		return 0;
+	}
 	t->received += length;
 	return length;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* libcurl's own limit of the rate looks at the last seconds on average, and is not exact. */
+static bool is_stalled(struct transfer *t)
+{
+	const int64_t timeout = (int64_t)t->request->timeout * 1000, now = now_ms();
+	const uint64_t bytes = t->header_bytes + t->received;
+
+	if (bytes != t->seen_bytes) {
+		t->seen_bytes = bytes;
+		t->seen_ms = now;
+	}
+	if (now - t->seen_ms >= timeout)
+		return true;
+	if (now - t->window_ms < timeout)
+		return false;
+	if (bytes - t->window_bytes < (uint64_t)t->request->timeout * SAP_FETCH_RATE_MIN)
+		return true;
+	t->window_bytes = bytes;
+	t->window_ms = now;
+	return false;
 }
 
 static int take_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t up_total,
@@ -131,7 +214,8 @@ static int take_progress(void *ctx, curl_off_t total, curl_off_t now, curl_off_t
 	if (t->request->progress)
 		t->request->progress(t->request->ctx, t->received,
 				     total > 0 ? from + (uint64_t)total : 0);
-	return 0;
+	t->stalled = is_stalled(t);
+	return t->stalled;
 }
 
 /* ---- one try ---------------------------------------------------------------------------- */
@@ -156,8 +240,6 @@ static bool set_up(struct transfer *t, struct curl_slist *headers, char *message
 	SET(t->curl, CURLOPT_USERAGENT, "sapper/" SAP_VERSION);
 	SET(t->curl, CURLOPT_NOSIGNAL, 1L);
 	SET(t->curl, CURLOPT_CONNECTTIMEOUT, timeout < CONNECT_MAX ? timeout : (long)CONNECT_MAX);
-	SET(t->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	SET(t->curl, CURLOPT_LOW_SPEED_TIME, timeout);
 	SET(t->curl, CURLOPT_FILETIME, 1L);
 	SET(t->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)q->max_bytes);
 	SET(t->curl, CURLOPT_ERRORBUFFER, message);
@@ -169,10 +251,17 @@ static bool set_up(struct transfer *t, struct curl_slist *headers, char *message
 	SET(t->curl, CURLOPT_NOPROGRESS, 0L);
 	SET(t->curl, CURLOPT_XFERINFOFUNCTION, take_progress);
 	SET(t->curl, CURLOPT_XFERINFODATA, t);
-	if (q->proxy)
+	SET(t->curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	if (q->proxy) {
 		SET(t->curl, CURLOPT_PROXY, q->proxy);
-	if (q->cacert)
+		SET(t->curl, CURLOPT_NOPROXY, ""); /* what no_proxy says is for its kin */
+	}
+	if (q->cacert) { /* instead of the system's, not besides */
 		SET(t->curl, CURLOPT_CAINFO, q->cacert);
+		SET(t->curl, CURLOPT_CAPATH, NULL);
+		SET(t->curl, CURLOPT_PROXY_CAINFO, q->cacert);
+		SET(t->curl, CURLOPT_PROXY_CAPATH, NULL);
+	}
 	return ok;
 }
 
@@ -192,10 +281,10 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
 /* Go on behind what is there, or ask whether what one has is still current. */
 static bool add_conditions(struct transfer *t, struct curl_slist **headers)
 {
-	const char *have = t->request->etag;
+	const char *have = t->request->etag ? t->request->etag : "";
 	char range[32];
 
-	if (t->part->size > 0 && t->part->tag[0]) {
+	if (t->part->size > 0) {
 		t->asked_from = t->part->size;
 		t->received = t->part->size;
 		snprintf(range, sizeof(range), "%llu-", (unsigned long long)t->part->size);
@@ -203,39 +292,65 @@ static bool add_conditions(struct transfer *t, struct curl_slist **headers)
 		return add_header(headers, "If-Range", t->part->tag) &&
 		       curl_easy_setopt(t->curl, CURLOPT_RANGE, range) == CURLE_OK;
 	}
-	return !have || !*have || add_header(headers, "If-None-Match", have);
+	t->asked_kept = t->part->kept[0] && strcmp(t->part->kept, have) != 0;
+	t->asked_have = !t->asked_kept && have[0];
+	if (t->asked_kept)
+		return add_header(headers, "If-None-Match", t->part->kept);
+	return !t->asked_have || add_header(headers, "If-None-Match", have);
 }
 
 enum verdict { DONE, AGAIN, GIVE_UP };
+
+/* The whole answer has come. */
+static enum verdict judge_answer(struct transfer *t, long status, struct sap_err *err)
+{
+	const char *url = t->request->url;
+
+	if ((status == 200 || status == 206) && !t->started && start_body(t) < 0) {
+		*err = t->err; /* an empty one */
+		return t->again ? AGAIN : GIVE_UP;
+	}
+	if (status == 200 || (status == 206 && t->received == t->expected))
+		return DONE;
+	if (status == 304 && (t->asked_kept || t->asked_have))
+		return DONE;
+	if (status == 206) {
+		sap_err_set(err, SAP_EIO, "%s: cut off at %llu of %llu bytes", url,
+			    (unsigned long long)t->received, (unsigned long long)t->expected);
+		return AGAIN;
+	}
+	if (status == 416 || status == 304) { /* what is there leads nowhere */
+		begin_anew(t, status == 416 ? "the server has no more of it"
+					    : "the server answered 304 to no condition");
+		*err = t->err;
+		return t->again ? AGAIN : GIVE_UP;
+	}
+	sap_err_set(err, status == 404 || status == 410 ? SAP_ENOENT : SAP_EIO,
+		    "%s: the server answered %ld", url, status);
+	return status == 408 || status == 425 || status == 429 || status >= 500 ? AGAIN : GIVE_UP;
+}
 
 /* What is wrong for good, and what may be better in a moment. */
 static enum verdict judge(struct transfer *t, CURLcode code, const char *message,
 			  struct sap_err *err)
 {
 	const char *url = t->request->url;
-	long status = answer_of(t->curl);
 
-	if (t->err.code) {
-		*err = t->err;
-		return GIVE_UP;
-	}
 	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
 		sap_err_set(err, SAP_ELIMIT, "%s is larger than %llu bytes", url,
 			    (unsigned long long)t->request->max_bytes);
 		return GIVE_UP;
 	}
-	if (code == CURLE_OK && (status == 200 || status == 206 || status == 304))
-		return DONE;
-	if (code == CURLE_OK && status == 416) { /* nothing behind what is there: begin anew */
-		sap_err_set(err, SAP_EIO, "%s: the server has no more of it", url);
-		t->part->tag[0] = '\0';
-		return AGAIN;
+	if (t->err.code) {
+		*err = t->err;
+		return t->again ? AGAIN : GIVE_UP;
 	}
-	if (code == CURLE_OK) {
-		sap_err_set(err, status == 404 || status == 410 ? SAP_ENOENT : SAP_EIO,
-			    "%s: the server answered %ld", url, status);
-		return status == 408 || status == 425 || status == 429 || status >= 500 ? AGAIN
-											: GIVE_UP;
+	if (code == CURLE_OK || t->refused)
+		return judge_answer(t, answer_of(t->curl), err);
+	if (t->stalled) {
+		sap_err_set(err, SAP_EIO, "%s: no progress in %u seconds", url,
+			    t->request->timeout);
+		return AGAIN;
 	}
 	sap_err_set(err, SAP_EIO, "%s: %s", url, message[0] ? message : curl_easy_strerror(code));
 	switch (code) {
@@ -251,36 +366,39 @@ static enum verdict judge(struct transfer *t, CURLcode code, const char *message
 	}
 }
 
-static enum verdict try_once(struct transfer *t, unsigned *pause, struct sap_err *err)
+/* What else the answer said. */
+static void note_answer(struct transfer *t, unsigned *pause)
 {
-	char message[CURL_ERROR_SIZE] = "";
-	struct curl_slist *headers = NULL;
-	enum verdict verdict = GIVE_UP;
 	curl_off_t retry_after = 0, filetime = 0;
-	CURLcode code;
 
-	t->curl = curl_easy_init();
-	t->asked_from = 0;
-	t->received = 0;
-	t->started = false;
-	t->result->resumed = 0;
-	if (!t->curl || !add_conditions(t, &headers) || !set_up(t, headers, message)) {
-		sap_err_nomem(err);
-		goto out;
-	}
-	code = curl_easy_perform(t->curl);
-	verdict = judge(t, code, message, err);
-	if (verdict == DONE && answer_of(t->curl) != 304 && !t->started && start_body(t) < 0) {
-		*err = t->err; /* an empty file */
-		verdict = GIVE_UP;
-	}
-	t->result->unchanged = answer_of(t->curl) == 304;
 	curl_easy_getinfo(t->curl, CURLINFO_FILETIME_T, &filetime);
 	t->result->modified = filetime > 0 ? (int64_t)filetime : 0;
 	curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &retry_after);
 	if (retry_after > *pause)
 		*pause = retry_after < RETRY_AFTER_MAX ? (unsigned)retry_after : RETRY_AFTER_MAX;
-out:
+}
+
+static enum verdict try_once(struct transfer *t, unsigned *pause, struct sap_err *err)
+{
+	char message[CURL_ERROR_SIZE] = "";
+	struct curl_slist *headers = NULL;
+	enum verdict verdict = GIVE_UP;
+
+	*t->result = (struct sap_fetch_result){ 0 };
+	*t = (struct transfer){ .request = t->request,
+				.part = t->part,
+				.result = t->result,
+				.seen_ms = now_ms(),
+				.window_ms = now_ms() };
+	t->curl = curl_easy_init();
+	if (!t->curl || !add_conditions(t, &headers) || !set_up(t, headers, message)) {
+		sap_err_nomem(err);
+	} else {
+		t->seen_bytes = t->window_bytes = t->received;
+		verdict = judge(t, curl_easy_perform(t->curl), message, err);
+		t->result->unchanged = verdict == DONE && answer_of(t->curl) == 304;
+		note_answer(t, pause);
+	}
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(t->curl);
 	return verdict;
@@ -306,20 +424,53 @@ static int finish(struct transfer *t, struct sap_err *err)
 	struct sap_fetch_result *result = t->result;
 	int r;
 
-	if (result->unchanged)
+	if (result->unchanged && !t->asked_kept)
 		return 0;
+	if (result->unchanged) { /* it is there already */
+		snprintf(result->etag, sizeof(result->etag), "%s", t->part->kept);
+		r = sap_fetch_part_kept(t->part, &result->bytes, result->digest, err);
+		result->unchanged = false;
+		result->resumed = result->bytes;
+		return r;
+	}
 	result->bytes = t->received;
 	r = sap_fetch_part_digest(t->part, result->bytes, result->digest, err);
 	return r < 0 ? r : sap_fetch_part_finish(t->part, err);
 }
 
+/* What curl would take as a name and a password: up to the first slash. */
+static bool has_user(const char *url)
+{
+	size_t host = strcspn(url + 8, "/?#\\");
+
+	return memchr(url + 8, '@', host) != NULL;
+}
+
 static int check(const struct sap_fetch_request *q, struct sap_err *err)
 {
-	if (strncmp(q->url, "https://", 8) != 0)
+	if (strncasecmp(q->url, "https://", 8) != 0)
 		return sap_err_set(err, SAP_EUSAGE,
 				   "'%s' is no https address; nothing else is fetched", q->url);
-	if (!*q->name || strchr(q->name, '/') || q->name[0] == '.')
+	if (has_user(q->url))
+		return sap_err_set(err, SAP_EUSAGE,
+				   "an address with a user name or password in it is not used, as "
+				   "others could see it");
+	if (strlen(q->url) > SAP_FETCH_URL_MAX)
+		return sap_err_set(err, SAP_EUSAGE, "the address is longer than %u bytes",
+				   SAP_FETCH_URL_MAX);
+	for (const char *p = q->url; *p; p++) {
+		if (*p <= 0x20 || *p >= 0x7f)
+			return sap_err_set(err, SAP_EUSAGE,
+					   "'%s' has bytes that no address has; they are to be "
+					   "percent-encoded",
+					   q->url);
+	}
+	if (!*q->name || strpbrk(q->name, "/\n") || q->name[0] == '.')
 		return sap_err_set(err, SAP_EUSAGE, "'%s' is no name for a file", q->name);
+	if (q->etag && *q->etag &&
+	    (strlen(q->etag) > SAP_FETCH_TAG_MAX || !sap_fetch_tag_ok(sap_str_of(q->etag))))
+		return sap_err_set(err, SAP_EUSAGE, "'%s' is no entity tag; these are quoted",
+				   q->etag);
 	return 0;
 }
 
@@ -329,32 +480,33 @@ int sap_fetch(const struct sap_fetch_request *request, struct sap_fetch_result *
 	struct sap_fetch_result got = { 0 };
 	struct sap_fetch_part part;
 	struct transfer t = { .request = request, .part = &part, .result = &got };
+	struct sap_err why = { 0 };
 	enum verdict verdict = AGAIN;
 	unsigned pause = 1;
 	int r = check(request, err);
 
 	if (r == 0)
-		r = sap_fetch_part_open(&part, request->dir, request->name, request->max_bytes,
-					err);
+		r = sap_fetch_part_open(&part, request, err);
 	if (r < 0)
 		return r;
-	for (unsigned n = 0; verdict == AGAIN; n++) {
+	for (unsigned n = 0; r == 0; n++) {
 		unsigned wait = pause;
 
-		verdict = try_once(&t, &wait, err);
+		verdict = try_once(&t, &wait, &why);
 		if (verdict != AGAIN || n == request->retries)
 			break;
-		wait_before(request, wait, err ? err->text : "");
+		wait_before(request, wait, why.text);
 		pause = pause * 2 < PAUSE_MAX ? pause * 2 : PAUSE_MAX;
-		r = sap_fetch_part_reopen(&part, request->max_bytes, err);
-		if (r < 0)
-			break;
+		r = sap_fetch_part_reopen(&part, err);
 	}
-	if (r == 0 && verdict == DONE)
+	if (r == 0 && verdict == DONE) {
 		r = finish(&t, err);
-	else if (r == 0)
-		r = err && err->code ? (int)err->code : SAP_EIO;
-	sap_fetch_part_close(&part, r == SAP_ELIMIT);
+	} else if (r == 0) {
+		r = (int)why.code;
+		if (err)
+			*err = why;
+	}
+	sap_fetch_part_close(&part, r == SAP_ELIMIT || r == SAP_ECHANGED);
 	if (r == 0)
 		*result = got;
 	return r;

@@ -501,9 +501,11 @@ static void explain_one(struct sap_report *report, const struct sap_findings *f,
 		const struct sap_step *s = &v->steps[i];
 
 		sap_tty_put(tty, s->decides ? SAP_BOLD : SAP_PLAIN, s->decides ? "  * " : "  - ");
-		sap_tty_text(tty, SAP_PLAIN, s->advisory);
-		sap_buf_puts(tty->out, SAP_STR(", "));
-		sap_tty_text(tty, SAP_DIM, s->source);
+		sap_tty_text(tty, SAP_PLAIN, s->advisory.n ? s->advisory : SAP_STR("facts"));
+		if (s->source.n) {
+			sap_buf_puts(tty->out, SAP_STR(", "));
+			sap_tty_text(tty, SAP_DIM, s->source);
+		}
 		sap_buf_putc(tty->out, '\n');
 		put_field(tty, "says", s->says);
 		put_field(tty, "so", s->outcome);

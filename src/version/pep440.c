@@ -137,9 +137,11 @@ static bool parse(struct sap_str v, struct pep440 *out)
 		found.epoch.n = 0;
 	if (!sap_semver_take_numbers(&v, &found.release))
 		return false;
-	take_pre(&v, &found);
-	take_post(&v, &found);
-	found.dev = take_word(&v, SAP_STR("dev"), &found.dev_n);
+	if (v.n > 0) {
+		take_pre(&v, &found);
+		take_post(&v, &found);
+		found.dev = take_word(&v, SAP_STR("dev"), &found.dev_n);
+	}
 	if (v.n > 0) {
 		if (*v.p != '+')
 			return false;

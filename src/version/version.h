@@ -15,7 +15,9 @@
  *     MAVEN       Maven's ComparableVersion
  *     RUBYGEMS    Gem::Version
  *     NUGET       four numbers, then semver's pre-release, case folded
- *     PACKAGIST   PHP's version_compare as Composer normalises it
+ *     PACKAGIST   PHP's version_compare as Composer normalises it (a part that begins with '#'
+ *                 equals both the end and any number there: such versions are outside the
+ *                 total order)
  *     HACKAGE     lists of numbers
  *     CRAN        lists of numbers, "." and "-" alike
  *     PUB         semver where a build counts too
