@@ -18,7 +18,7 @@ struct sap_source {
 	struct sap_str origin; /* URL or file it was read from; may be empty */
 	struct sap_str date;   /* what the data is as of, ISO 8601; empty: unknown */
 	int64_t as_of;         /* the same in seconds since 1970; 0: unknown */
-	int64_t checked; /* last time it was confirmed to be current, or imported; 0: unknown */
+	int64_t checked;       /* last time an update found it to be current; 0: never */
 	uint64_t records, claims, rejected;
 	struct sap_str etag, digest, licence;
 };

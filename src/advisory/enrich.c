@@ -13,35 +13,6 @@ bool sap_judge_keep(struct sap_judge *j, struct sap_str s, struct sap_str *out)
 
 /* ---- what is known of a vulnerability, once --------------------------------------------- */
 
-static uint32_t hash_of(struct sap_str s)
-{
-	uint32_t h = 2166136261u;
-
-	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 16777619u;
-	return h ^ h >> 15;
-}
-
-static bool grow_known(struct sap_judge *j)
-{
-	uint32_t n = j->n_known_slots ? j->n_known_slots * 2 : 1024;
-	uint32_t *slots = calloc(n, sizeof(*slots));
-
-	if (!slots)
-		return false;
-	for (uint32_t i = 0; i < j->known.n; i++) {
-		uint32_t at = j->known.v[i].hash & (n - 1);
-
-		while (slots[at])
-			at = (at + 1) & (n - 1);
-		slots[at] = i + 1;
-	}
-	free(j->known_slots);
-	j->known_slots = slots;
-	j->n_known_slots = n;
-	return true;
-}
-
 static int read_functions(struct sap_judge *j, struct sap_known *known, struct sap_err *err)
 {
 	struct sap_functions list = { 0 };
@@ -85,32 +56,6 @@ static int read_known(struct sap_judge *j, struct sap_known *known, struct sap_e
 	return r;
 }
 
-/* *out is valid until the next call. */
-static int look_up(struct sap_judge *j, struct sap_str id, const struct sap_known **out,
-		   struct sap_err *err)
-{
-	struct sap_known *known;
-	uint32_t hash = hash_of(id), at;
-
-	if (j->known.n * 2 >= j->n_known_slots && !grow_known(j))
-		return sap_err_nomem(err);
-	for (at = hash & (j->n_known_slots - 1); j->known_slots[at];
-	     at = (at + 1) & (j->n_known_slots - 1)) {
-		known = &j->known.v[j->known_slots[at] - 1];
-		if (known->hash == hash && sap_str_eq(known->id, id)) {
-			*out = known;
-			return 0;
-		}
-	}
-	known = SAP_VEC_PUSH(&j->known, SAP_FINDINGS_MAX);
-	if (!known || !sap_judge_keep(j, id, &known->id))
-		return sap_err_nomem(err);
-	known->hash = hash;
-	j->known_slots[at] = (uint32_t)j->known.n;
-	*out = known;
-	return read_known(j, known, err);
-}
-
 /* ---- names ------------------------------------------------------------------------------ */
 
 static int compare_strs(const void *a, const void *b)
@@ -129,15 +74,15 @@ static bool add_alias(struct sap_judge *j, struct sap_str name)
 
 /* Every other name: those the store knows, and the records that spoke here. */
 static int set_aliases(struct sap_judge *j, const struct sap_known *known,
-		       const struct sap_verdict *v, struct sap_finding *f, struct sap_err *err)
+		       const struct sap_pending *p, struct sap_finding *f, struct sap_err *err)
 {
 	bool ok = true;
 
 	j->aliases.n = 0;
 	for (uint32_t i = 0; ok && i < known->n_names; i++)
 		ok = add_alias(j, known->names[i]);
-	for (uint32_t i = 0; ok && i < v->n_claims; i++) {
-		const struct sap_advisory *a = j->claims.v[v->claims[i]].advisory;
+	for (uint32_t i = 0; ok && i < p->n_said; i++) {
+		const struct sap_advisory *a = p->said[i];
 		struct sap_str list = a->covers.n ? (struct sap_str){ 0 } : a->alias, name;
 
 		ok = add_alias(j, a->id);
@@ -182,15 +127,15 @@ static void best_vector(struct sap_str list, struct sap_arena *arena, struct sap
 }
 
 static bool set_scores(struct sap_judge *j, const struct sap_known *known,
-		       const struct sap_verdict *v, struct sap_finding *f)
+		       const struct sap_pending *p, struct sap_finding *f)
 {
 	struct sap_cvss cvss = { .version = SAP_CVSS_NONE };
 	struct sap_str vector = { 0 };
 
-	best_vector(v->cvss, &j->scratch, &cvss, &vector);
+	best_vector(p->cvss, &j->scratch, &cvss, &vector);
 	best_vector(known->v.cvss, &j->scratch, &cvss, &vector);
 	f->score = cvss.version ? cvss.base : -1;
-	f->severity = v->severity ? v->severity : known->v.severity;
+	f->severity = p->severity ? p->severity : known->v.severity;
 	if (!f->severity && cvss.version)
 		f->severity =
 			(uint8_t)sap_severity_parse(sap_str_of(sap_cvss_rating(&cvss, cvss.base)));
@@ -366,13 +311,33 @@ static int set_steps(struct sap_judge *j, const struct sap_verdict *v, struct sa
 	return 0;
 }
 
+/* What enriching will need of the verdict, which is gone by then. */
+static int put_by(struct sap_judge *j, const struct sap_verdict *v, struct sap_err *err)
+{
+	struct sap_pending *p = SAP_VEC_PUSH(&j->pending, SAP_FINDINGS_MAX);
+
+	if (!p)
+		return sap_err_nomem(err);
+	*p = (struct sap_pending){ .id = v->id,
+				   .finding = (uint32_t)j->out->list.n - 1,
+				   .severity = v->severity,
+				   .cvss = v->cvss,
+				   .functions = v->functions,
+				   .n_said = v->n_claims };
+	p->said = sap_arena_alloc(&j->scratch, v->n_claims * sizeof(p->said[0]));
+	if (!p->said)
+		return sap_err_nomem(err);
+	for (uint32_t i = 0; i < v->n_claims; i++)
+		p->said[i] = j->claims.v[v->claims[i]].advisory;
+	return 0;
+}
+
 int sap_judge_finding(struct sap_judge *j, const struct sap_unit *unit,
 		      const struct sap_verdict *verdict, const uint32_t *items, uint32_t n_items,
 		      struct sap_err *err)
 {
 	const struct sap_item *item = &unit->items[n_items ? items[0] : 0];
 	struct sap_finding *f = SAP_VEC_PUSH(&j->out->list, SAP_FINDINGS_MAX);
-	const struct sap_known *known;
 	int r;
 
 	if (!f)
@@ -387,18 +352,57 @@ int sap_judge_finding(struct sap_judge *j, const struct sap_unit *unit,
 	if (!sap_judge_keep(j, verdict->reason, &f->reason) ||
 	    !sap_judge_keep(j, verdict->fixed, &f->fixed_version))
 		return sap_err_nomem(err);
-	r = look_up(j, verdict->id, &known, err);
-	if (r < 0)
-		return r;
-	f->id = known->id;
-	r = set_aliases(j, known, verdict, f, err);
-	if (r == 0)
-		r = set_scores(j, known, verdict, f) ? 0 : sap_err_nomem(err);
-	if (r == 0)
-		r = set_functions(j, known, verdict->functions, f, err);
-	if (r == 0)
-		r = set_subject(j, unit, verdict, item, f, err);
+	r = set_subject(j, unit, verdict, item, f, err);
 	if (r == 0)
 		r = set_things(j, unit, items, n_items, f, err);
-	return r == 0 ? set_steps(j, verdict, f, err) : r;
+	if (r == 0)
+		r = set_steps(j, verdict, f, err);
+	return r == 0 ? put_by(j, verdict, err) : r;
+}
+
+/* ---- all findings ----------------------------------------------------------------------- */
+
+static int compare_pending(const void *va, const void *vb)
+{
+	const struct sap_pending *a = va, *b = vb;
+	int c = sap_str_cmp(a->id, b->id);
+
+	return c ? c : a->finding < b->finding ? -1 : a->finding > b->finding;
+}
+
+static int enrich(struct sap_judge *j, const struct sap_known *known, const struct sap_pending *p,
+		  struct sap_err *err)
+{
+	struct sap_finding *f = &j->out->list.v[p->finding];
+	int r;
+
+	f->id = known->id;
+	r = set_aliases(j, known, p, f, err);
+	if (r == 0)
+		r = set_functions(j, known, p->functions, f, err);
+	if (r == 0 && !set_scores(j, known, p, f))
+		r = sap_err_nomem(err);
+	return r;
+}
+
+int sap_judge_enrich(struct sap_judge *j, struct sap_err *err)
+{
+	struct sap_known known = { .n_names = 0 };
+	int r = 0;
+
+	if (j->pending.n)
+		qsort(j->pending.v, j->pending.n, sizeof(*j->pending.v), compare_pending);
+	for (size_t i = 0; r == 0 && i < j->pending.n; i++) {
+		const struct sap_pending *p = &j->pending.v[i];
+
+		if (i == 0 || !sap_str_eq(p->id, p[-1].id)) {
+			known = (struct sap_known){ .n_names = 0 };
+			if (!sap_judge_keep(j, p->id, &known.id))
+				return sap_err_nomem(err);
+			r = read_known(j, &known, err);
+		}
+		if (r == 0)
+			r = enrich(j, &known, p, err);
+	}
+	return r;
 }

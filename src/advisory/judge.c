@@ -375,6 +375,8 @@ static int run(struct sap_judge *j, struct sap_err *err)
 		r = sap_judge_languages(j, err);
 	if (r == 0)
 		r = sap_judge_objects(j, err);
+	if (r == 0)
+		r = sap_judge_enrich(j, err);
 	if (r < 0)
 		return r;
 	if (j->out->not_judged.n)
@@ -420,8 +422,7 @@ int sap_judge(const struct sap_facts *facts, struct sap_store *store, const char
 		sap_store_forget(store);
 	free(j.claims.v);
 	free(j.verdicts.v);
-	free(j.known_slots);
-	sap_vec_clear(&j.known);
+	sap_vec_clear(&j.pending);
 	sap_vec_clear(&j.copies);
 	free(j.copied);
 	sap_vec_clear(&j.aliases);

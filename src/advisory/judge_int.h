@@ -56,13 +56,22 @@ struct sap_copy {
 /* What is known of a vulnerability, looked up once. */
 struct sap_known {
 	struct sap_str id;
-	uint32_t hash;
 	bool found;
 	struct sap_vulnerability v;
 	struct sap_str *names;
 	uint32_t n_names;
 	struct sap_function_name *functions;
 	uint32_t n_functions;
+};
+
+/* A finding that is not enriched yet. */
+struct sap_pending {
+	struct sap_str id;
+	uint32_t finding; /* index */
+	uint8_t severity;
+	struct sap_str cvss, functions;
+	const struct sap_advisory **said; /* the records that spoke of it, the deciding first */
+	uint32_t n_said;
 };
 
 struct sap_judge {
@@ -77,9 +86,7 @@ struct sap_judge {
 	struct sap_buf buf;
 	SAP_VEC(struct sap_copy) copies; /* by package, object */
 	bool *copied;                    /* for each object: it is one of them; NULL: none is */
-	SAP_VEC(struct sap_known) known;
-	uint32_t *known_slots; /* index + 1; 0: free */
-	uint32_t n_known_slots;
+	SAP_VEC(struct sap_pending) pending;
 	SAP_VEC(struct sap_str) aliases; /* being collected */
 };
 
@@ -94,6 +101,10 @@ bool sap_judge_fold(struct sap_judge *j, const struct sap_court *court, struct s
  * distribution's is noted as not judged; *n_skipped: how many items that are. */
 int sap_judge_unit(struct sap_judge *j, const struct sap_court *court, const struct sap_unit *unit,
 		   uint32_t *n_skipped, struct sap_err *err);
+
+/* Adds what is known of each vulnerability. All at once and in the order of their names: their
+ * neighbours in the store are read together. */
+int sap_judge_enrich(struct sap_judge *j, struct sap_err *err);
 
 /* Makes a finding of a verdict about the unit's items that are named. */
 int sap_judge_finding(struct sap_judge *j, const struct sap_unit *unit,

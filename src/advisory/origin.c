@@ -112,7 +112,7 @@ static bool is_debian_number(const struct sap_origin_run *run)
 /* apt.llvm.org: "1:17.0.6~++20231208085846+6009708b4367-1~exp1~...". */
 static bool is_llvm_snapshot(struct sap_str version)
 {
-	const char *p = version.n ? memmem(version.p, version.n, "~++2", 4) : NULL;
+	const char *p = version.p ? memmem(version.p, version.n, "~++2", 4) : NULL;
 
 	return p != NULL;
 }
@@ -128,15 +128,14 @@ static enum sap_origin deb_version(const struct sap_origin_question *q, struct s
 
 		if (is_backport(&run)) {
 			shown = sap_origin_shown(version, &run);
-			return sap_origin_say(q, SAP_ORIGIN_BACKPORTS, "backports (%.*s)",
+			return sap_origin_say(q, SAP_ORIGIN_BACKPORTS, "%.*s",
 					      SAP_ORIGIN_SHOWN(shown));
 		}
 		if (is_debian_number(&run)) {
 			shown = sap_origin_shown(version, &run);
-			return sap_origin_say(
-				q, SAP_ORIGIN_THIRD_PARTY,
-				"third party: made for a release of Debian by others (%.*s)",
-				SAP_ORIGIN_SHOWN(shown));
+			return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
+					      "made for a release of Debian by others (%.*s)",
+					      SAP_ORIGIN_SHOWN(shown));
 		}
 		/* Another line of Ubuntu, fixed in versions of its own. */
 		if (sap_origin_eq(run.word, SAP_STR("fips")) && q->os.n &&
@@ -148,13 +147,13 @@ static enum sap_origin deb_version(const struct sap_origin_question *q, struct s
 		word = sap_origin_find_word(q, deb_words, SAP_ORIGIN_N(deb_words), &run);
 		if (word) {
 			shown = sap_origin_shown(version, &run);
-			return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "third party: %s (%.*s)",
-					      word->who, SAP_ORIGIN_SHOWN(shown));
+			return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "%s (%.*s)", word->who,
+					      SAP_ORIGIN_SHOWN(shown));
 		}
 	}
 	if (is_llvm_snapshot(version))
 		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: likely apt.llvm.org (\"~++\" in %.*s)",
+				      "likely apt.llvm.org (\"~++\" in %.*s)",
 				      SAP_ORIGIN_SHOWN(version));
 	return SAP_ORIGIN_DISTRIBUTION;
 }
@@ -184,10 +183,10 @@ static enum sap_origin deb_origin(const struct sap_origin_question *q)
 
 	/* No archive has these sections; each is what a tool writes. */
 	if (sap_str_is(q->section, "checkinstall") || sap_str_is(q->section, "alien"))
-		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "local: made with %.*s",
+		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "made with %.*s",
 				      SAP_ORIGIN_SHOWN(q->section));
 	if (q->vendor.n && !is_own_origin(q))
-		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "third party: Origin is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "Origin is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->vendor));
 	origin = deb_version(q, q->version);
 	if (origin == SAP_ORIGIN_DISTRIBUTION && !sap_str_eq(q->version, q->source_version))
@@ -195,15 +194,14 @@ static enum sap_origin deb_origin(const struct sap_origin_question *q)
 	if (origin != SAP_ORIGIN_DISTRIBUTION)
 		return origin;
 	if (sap_origin_is_maker(q, q->maintainer))
-		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: Maintainer is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "Maintainer is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->maintainer));
 	if (sap_origin_is_nobody(q->maintainer))
-		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "local: Maintainer is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "Maintainer is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->maintainer));
 	if (sap_str_is(q->section, "default"))
 		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: made with fpm (Section is \"default\")");
+				      "made with fpm (Section is \"default\")");
 	return SAP_ORIGIN_DISTRIBUTION;
 }
 
@@ -212,15 +210,13 @@ static enum sap_origin deb_origin(const struct sap_origin_question *q)
 static enum sap_origin alpm_origin(const struct sap_origin_question *q)
 {
 	if (q->maintainer.n == 0)
-		return sap_origin_say(q, SAP_ORIGIN_LOCAL,
-				      "local: built without a packager's name");
+		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "built without a packager's name");
 	/* makepkg's default. */
 	if (sap_origin_eq(q->maintainer, SAP_STR("unknown packager")))
-		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "local: Packager is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "Packager is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->maintainer));
 	if (sap_origin_is_maker(q, q->maintainer))
-		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: Packager is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "Packager is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->maintainer));
 	return SAP_ORIGIN_DISTRIBUTION;
 }

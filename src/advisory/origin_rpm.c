@@ -120,7 +120,7 @@ static bool is_release(struct sap_str release, struct sap_str number)
 
 static struct sap_str rpm_release(struct sap_str version)
 {
-	const char *dash = version.n ? memrchr(version.p, '-', version.n) : NULL;
+	const char *dash = version.p ? memrchr(version.p, '-', version.n) : NULL;
 
 	return dash ? sap_str_skip(version, (size_t)(dash + 1 - version.p)) : (struct sap_str){ 0 };
 }
@@ -165,26 +165,26 @@ static enum sap_origin rpm_by_vendor(const struct sap_origin_question *q,
 			return own_line(q);
 		if (sap_origin_starts(q->vendor, SAP_STR("fedora project")))
 			return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-					      "third party: EPEL (Vendor is \"%.*s\")",
+					      "EPEL (Vendor is \"%.*s\")",
 					      SAP_ORIGIN_SHOWN(q->vendor));
 		if (sap_origin_in_list("sle*|sl-micro|suse*", q->os) &&
 		    sap_origin_starts(q->vendor, SAP_STR("opensuse")))
 			return sap_origin_say(q, SAP_ORIGIN_BACKPORTS,
 					      "PackageHub (Vendor is \"%.*s\")",
 					      SAP_ORIGIN_SHOWN(q->vendor));
-		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "third party: Vendor is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "Vendor is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->vendor));
 	}
 	own = reference_vendor(q->facts);
 	if (own.n == 0)
 		return sap_origin_say(
 			q, SAP_ORIGIN_UNKNOWN,
-			"unknown: Vendor is \"%.*s\", and the system does not say what its own is",
+			"Vendor is \"%.*s\", and the system does not say what its own is",
 			SAP_ORIGIN_SHOWN(q->vendor));
 	if (sap_str_eq(own, q->vendor))
 		return own_line(q);
 	return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-			      "third party: Vendor is \"%.*s\", that of the system is \"%.*s\"",
+			      "Vendor is \"%.*s\", that of the system is \"%.*s\"",
 			      SAP_ORIGIN_SHOWN(q->vendor), SAP_ORIGIN_SHOWN(own));
 }
 
@@ -211,8 +211,8 @@ static enum sap_origin rpm_by_tag(const struct sap_origin_question *q,
 		word = sap_origin_find_word(q, rpm_words, SAP_ORIGIN_N(rpm_words), &run);
 		shown = sap_origin_shown(release, &run);
 		if (word)
-			return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "third party: %s (%.*s)",
-					      word->who, SAP_ORIGIN_SHOWN(shown));
+			return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "%s (%.*s)", word->who,
+					      SAP_ORIGIN_SHOWN(shown));
 		if (!run.direct || !run.number.n || !is_tag(run.word))
 			continue;
 		if (system && *system->tag && sap_origin_eq(run.word, sap_str_of(system->tag)))
@@ -224,10 +224,10 @@ static enum sap_origin rpm_by_tag(const struct sap_origin_question *q,
 		return own_line(q);
 	if (foreign.n)
 		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: made for another system (%.*s), without Vendor",
+				      "made for another system (%.*s), without Vendor",
 				      SAP_ORIGIN_SHOWN(foreign));
 	return sap_origin_say(q, SAP_ORIGIN_UNKNOWN,
-			      "unknown: no Vendor, and no sign of this system in \"%.*s\"",
+			      "no Vendor, and no sign of this system in \"%.*s\"",
 			      SAP_ORIGIN_SHOWN(q->version));
 }
 
@@ -240,17 +240,16 @@ enum sap_origin sap_origin_rpm(const struct sap_origin_question *q, struct sap_s
 		return SAP_ORIGIN_DISTRIBUTION;
 	if (sap_origin_eq(q->vendor, SAP_STR("none")))
 		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: made with fpm (Vendor is \"none\")");
+				      "made with fpm (Vendor is \"none\")");
 	if (q->vendor.n && !sap_str_is(q->vendor, "(none)"))
 		return rpm_by_vendor(q, system);
 	if (system && q->maintainer.n && sap_origin_in_list(system->vendors, q->maintainer))
 		return own_line(q);
 	if (sap_origin_is_maker(q, q->maintainer))
-		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY,
-				      "third party: Packager is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_THIRD_PARTY, "Packager is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->maintainer));
 	if (sap_origin_is_nobody(q->maintainer))
-		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "local: Packager is \"%.*s\"",
+		return sap_origin_say(q, SAP_ORIGIN_LOCAL, "Packager is \"%.*s\"",
 				      SAP_ORIGIN_SHOWN(q->maintainer));
 	return rpm_by_tag(q, system);
 }

@@ -22,7 +22,7 @@ static int next_byte(struct reader *r)
 {
 	int c, high, low;
 
-	if (r->s.n == 0)
+	if (r->s.n == 0 || !r->s.p)
 		return -1;
 	c = (unsigned char)r->s.p[0];
 	if (r->encoded && c == '%' && r->s.n >= 3) {
@@ -99,7 +99,7 @@ static struct sap_str without_slashes(struct sap_str s)
 /* Cuts s at the last sep: what follows goes to *tail. */
 static bool cut_last(struct sap_str *s, char sep, struct sap_str *tail)
 {
-	const char *at = s->n ? memrchr(s->p, sep, s->n) : NULL;
+	const char *at = s->p ? memrchr(s->p, sep, s->n) : NULL;
 
 	if (!at)
 		return false;

@@ -74,6 +74,18 @@ static int check_packages(const char *name, const struct ignore *t, struct sap_e
 	return 0;
 }
 
+/* Copies an item's texts, and drops the blanks around them. */
+static bool own_texts(struct sap_review *review, struct sap_toml_item *item)
+{
+	bool done = true;
+
+	if (item->kind == SAP_TOML_STRING)
+		return sap_arena_str(&review->arena, sap_str_trim(item->text), &item->text);
+	for (uint32_t i = 0; done && i < item->n; i++)
+		done = sap_arena_str(&review->arena, sap_str_trim(item->list[i]), &item->list[i]);
+	return done;
+}
+
 static int add_exception(struct sap_review *review, const struct ignore *t, struct sap_str id,
 			 struct sap_str package, struct sap_err *err)
 {
@@ -85,20 +97,20 @@ static int add_exception(struct sap_review *review, const struct ignore *t, stru
 	e = SAP_VEC_PUSH(&review->exceptions, SAP_EXCEPTIONS_MAX);
 	if (!e)
 		return sap_err_nomem(err);
-	*e = (struct sap_exception){ .file = review->file, .line = t->line };
-	if (!sap_arena_str(&review->arena, sap_str_trim(id), &e->id) ||
-	    !sap_arena_str(&review->arena, sap_str_trim(package), &e->package) ||
-	    !sap_arena_str(&review->arena, t->reason, &e->reason) ||
-	    !sap_arena_str(&review->arena, t->until, &e->until))
-		return sap_err_nomem(err);
+	*e = (struct sap_exception){ .file = review->file,
+				     .id = id,
+				     .package = package,
+				     .reason = t->reason,
+				     .until = t->until,
+				     .line = t->line };
 	return 0;
 }
 
 /* The table is complete: every id for every package. */
-static int finish_table(struct sap_review *review, const char *name, const struct ignore *t,
+static int finish_table(struct sap_review *review, const char *name, struct ignore *t,
 			struct sap_err *err)
 {
-	struct sap_strs ids = texts_of(&t->id), packages = texts_of(&t->package);
+	struct sap_strs ids, packages;
 	const struct sap_str any = { 0 };
 	int r;
 
@@ -109,6 +121,12 @@ static int finish_table(struct sap_review *review, const char *name, const struc
 		r = check_packages(name, t, err);
 	if (r == 0 && sap_str_trim(t->reason).n == 0)
 		r = complain(name, t->line, "this exception has no reason", err);
+	if (r == 0 && (!own_texts(review, &t->id) || !own_texts(review, &t->package) ||
+		       !sap_arena_str(&review->arena, t->reason, &t->reason) ||
+		       !sap_arena_str(&review->arena, t->until, &t->until)))
+		r = sap_err_nomem(err);
+	ids = texts_of(&t->id);
+	packages = texts_of(&t->package);
 	if (packages.n == 0)
 		packages = (struct sap_strs){ &any, 1 };
 	for (uint32_t i = 0; r == 0 && i < ids.n; i++) {

@@ -31,6 +31,7 @@ struct ecosystem {
 static const struct ecosystem ecosystems[] = {
 	ECO("debian", "Debian", DEB, SOURCE, DEBIAN),
 	ECO("ubuntu", "Ubuntu", DEB, SOURCE, UBUNTU),
+	ECO("kali", "Kali", DEB, SOURCE, DROP),
 	ECO("echo", "Echo", DEB, SOURCE, KEEP),
 	ECO("alpine", "Alpine", APK, SOURCE, MINOR),
 	ECO("wolfi", "Wolfi", APK, SOURCE, DROP),

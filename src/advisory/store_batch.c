@@ -4,6 +4,7 @@
  * packages: rows of one package are close to each other, records too, and SQLite's trees are
  * walked from left to right.
  */
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -116,6 +117,34 @@ int sap_store_batch_claim(struct sap_store_batch *b, uint32_t space, uint32_t bu
 	return 0;
 }
 
+/* ---- order ------------------------------------------------------------------------------ */
+
+/* The first bytes of a text as numbers that compare as the bytes do. */
+struct prefix {
+	uint64_t a, b;
+};
+
+static struct prefix prefix_of(struct sap_str s)
+{
+	unsigned char bytes[16] = { 0 };
+	struct prefix p;
+
+	if (s.n > 0)
+		memcpy(bytes, s.p, s.n < sizeof(bytes) ? s.n : sizeof(bytes));
+	memcpy(&p.a, bytes, 8);
+	memcpy(&p.b, bytes + 8, 8);
+	p.a = be64toh(p.a);
+	p.b = be64toh(p.b);
+	return p;
+}
+
+static int prefix_cmp(const struct prefix *x, const struct prefix *y)
+{
+	if (x->a != y->a)
+		return x->a < y->a ? -1 : 1;
+	return (x->b > y->b) - (x->b < y->b);
+}
+
 /* ---- which records are taken over ------------------------------------------------------- */
 
 struct sorting {
@@ -130,17 +159,12 @@ static int by_name(const void *a, const void *b, void *ctx)
 	const struct sap_store_rec *x = &s->b->recs.v[i], *y = &s->b->recs.v[j];
 	int r = sap_str_cmp(x->name, y->name);
 
-	if (r == 0 && x->source != y->source)
-		r = sap_str_cmp(s->w->sources.v[x->source].kind, s->w->sources.v[y->source].kind);
+	if (r == 0)
+		r = (x->source > y->source) - (x->source < y->source);
 	return r ? r : (i > j) - (i < j);
 }
 
-static bool same_kind(const struct sap_store_writer *w, uint32_t a, uint32_t b)
-{
-	return a == b || sap_str_eq(w->sources.v[a].kind, w->sources.v[b].kind);
-}
-
-/* The record of that name and kind of source that the store has. */
+/* The record of that name that the store has of that source. */
 struct present {
 	int64_t id, source_id, claims;
 	uint32_t source;
@@ -158,7 +182,7 @@ static bool read_present(struct sap_store_writer *w, sqlite3_stmt *st, uint32_t 
 	for (out->source = 0; out->source < w->sources.n; out->source++)
 		if (w->sources.v[out->source].id == out->source_id)
 			break;
-	if (out->source == w->sources.n || !same_kind(w, out->source, source))
+	if (out->source != source)
 		return false;
 	out->id = sqlite3_column_int64(st, 0);
 	out->claims = sqlite3_column_int64(st, 3);
@@ -177,11 +201,8 @@ static int find_present(struct sap_store_writer *w, const struct sap_store_rec *
 	int r, more;
 
 	*found = false;
-	for (uint32_t i = 0; i < w->sources.n && !*found; i++)
-		*found = w->sources.v[i].records > 0 && same_kind(w, i, rec->source);
-	if (!*found)
+	if (w->sources.v[rec->source].records == 0)
 		return 0;
-	*found = false;
 	r = sap_sql_get(&w->q, SAP_W_FIND, &st, err);
 	if (r < 0)
 		return r;
@@ -217,7 +238,7 @@ int sap_store_record_gone(struct sap_store_writer *w, int64_t id, int64_t source
 	return r;
 }
 
-/* The records of one name and kind, in the order of the stream: the newest is left, of equal
+/* The records of one name and source, in the order of the stream: the newest is left, of equal
  * ones the last. What the store has comes before them. */
 static int settle(struct sap_store_writer *w, const uint32_t *order, size_t n, struct sap_err *err)
 {
@@ -285,8 +306,7 @@ static int settle_all(struct sap_store_writer *w, uint32_t *order, struct sap_er
 		for (end = i + 1; end < n; end++) {
 			const struct sap_store_rec *rec = &b->recs.v[order[end]];
 
-			if (!sap_str_eq(rec->name, first->name) ||
-			    !same_kind(w, rec->source, first->source))
+			if (!sap_str_eq(rec->name, first->name) || rec->source != first->source)
 				break;
 		}
 		r = settle(w, order + i, end - i, err);
@@ -296,14 +316,21 @@ static int settle_all(struct sap_store_writer *w, uint32_t *order, struct sap_er
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
+struct package {
+	struct prefix prefix;
+	uint32_t group;
+};
+
 static int by_package(const void *a, const void *b, void *ctx)
 {
 	const struct sorting *s = ctx;
-	const struct sap_store_group *x = &s->b->groups.v[*(const uint32_t *)a];
-	const struct sap_store_group *y = &s->b->groups.v[*(const uint32_t *)b];
-	int r = sap_str_cmp(x->name, y->name);
-	int64_t i = s->w->spaces.v[x->space].id, j = s->w->spaces.v[y->space].id;
+	const struct package *x = a, *y = b;
+	const struct sap_store_group *g = &s->b->groups.v[x->group], *h = &s->b->groups.v[y->group];
+	int r = prefix_cmp(&x->prefix, &y->prefix);
+	int64_t i = s->w->spaces.v[g->space].id, j = s->w->spaces.v[h->space].id;
 
+	if (r == 0)
+		r = sap_str_cmp(g->name, h->name);
 	return r ? r : (i > j) - (i < j);
 }
 
@@ -345,6 +372,7 @@ static int write_record(struct sap_store_writer *w, struct sap_store_rec *rec, s
 }
 
 struct name {
+	struct prefix prefix;
 	struct sap_str text;
 	int64_t record;
 };
@@ -352,8 +380,10 @@ struct name {
 static int cmp_name(const void *a, const void *b)
 {
 	const struct name *x = a, *y = b;
-	int r = sap_str_cmp(x->text, y->text);
+	int r = prefix_cmp(&x->prefix, &y->prefix);
 
+	if (r == 0)
+		r = sap_str_cmp(x->text, y->text);
 	return r ? r : (x->record > y->record) - (x->record < y->record);
 }
 
@@ -380,7 +410,7 @@ static int write_names(struct sap_store_writer *w, struct sap_err *err)
 			if (!name)
 				r = sap_err_nomem(err);
 			else
-				*name = (struct name){ item, b->recs.v[i].id };
+				*name = (struct name){ prefix_of(item), item, b->recs.v[i].id };
 			if (!sap_row_list_next(&list, &b->text, &item))
 				break;
 		}
@@ -446,51 +476,52 @@ static int write_group(struct sap_store_writer *w, const struct sap_store_group 
 		     : sap_store_package_write(w, g->space, g->name, sap_buf_str(text), err);
 }
 
-static int write_groups(struct sap_store_writer *w, uint32_t *order, bool spool,
-			struct sap_err *err)
+static int write_groups(struct sap_store_writer *w, bool spool, struct sap_err *err)
 {
 	struct sap_store_batch *b = &w->batch;
+	struct package *order = calloc(b->groups.n + 1, sizeof(*order));
 	struct sorting s = { w, b };
-	int r = spool ? sap_store_spool_begin(w, err) : 0;
+	int r = 0;
 
+	if (!order)
+		return sap_err_nomem(err);
 	for (uint32_t i = 0; i < b->groups.n; i++)
-		order[i] = i;
+		order[i] = (struct package){ prefix_of(b->groups.v[i].name), i };
 	qsort_r(order, b->groups.n, sizeof(*order), by_package, &s);
+	if (spool)
+		r = sap_store_spool_begin(w, err);
 	for (size_t i = 0; r == 0 && i < b->groups.n; i++)
-		r = write_group(w, &b->groups.v[order[i]], spool, err);
+		r = write_group(w, &b->groups.v[order[i].group], spool, err);
+	free(order);
 	return r == 0 && spool ? sap_store_spool_end(w, err) : r;
 }
 
-static int write_records(struct sap_store_writer *w, uint32_t *order, struct sap_err *err)
+static int write_records(struct sap_store_writer *w, struct sap_err *err)
 {
 	struct sap_store_batch *b = &w->batch;
+	uint32_t *order = calloc(b->recs.n, sizeof(*order));
 	struct sorting s = { w, b };
-	int r = settle_all(w, order, err);
+	int r = order ? settle_all(w, order, err) : sap_err_nomem(err);
 
-	if (r < 0)
-		return r;
-	qsort_r(order, b->recs.n, sizeof(*order), by_bucket, &s);
+	if (r == 0)
+		qsort_r(order, b->recs.n, sizeof(*order), by_bucket, &s);
 	for (size_t i = 0; r == 0 && i < b->recs.n; i++)
 		if (b->recs.v[order[i]].id > 0)
 			r = write_record(w, &b->recs.v[order[i]], err);
+	free(order);
 	return r < 0 ? r : write_names(w, err);
 }
 
 int sap_store_batch_flush(struct sap_store_writer *w, bool last, struct sap_err *err)
 {
-	struct sap_store_batch *b = &w->batch;
-	size_t n = b->recs.n > b->groups.n ? b->recs.n : b->groups.n;
-	uint32_t *order;
 	int r = 0;
 
-	if (n > 0) {
-		order = calloc(n, sizeof(*order));
-		r = order ? write_records(w, order, err) : sap_err_nomem(err);
+	if (w->batch.recs.n > 0) {
+		r = write_records(w, err);
 		/* A stream of one batch needs no spool. */
 		if (r == 0)
-			r = write_groups(w, order, !last || w->spool.n > 0, err);
-		free(order);
-		batch_reset(b);
+			r = write_groups(w, !last || w->spool.n > 0, err);
+		batch_reset(&w->batch);
 	}
 	return r == 0 && last ? sap_store_spool_merge(w, err) : r;
 }

@@ -615,6 +615,8 @@ static int take_row(struct sap_store_writer *w, const struct sap_row *row, struc
 	default:
 		break;
 	}
+	if (!w->source && row->kind == SAP_ROW_CLAIM && w->skip == SAP_STORE_SKIP_BAD)
+		return 0;
 	if (!w->source) {
 		sap_store_refuse(w, "a row \"%s\" without a source before it: left out",
 				 sap_row_kind_name(row->kind));

@@ -304,7 +304,7 @@ static int replace_source(struct sap_store_writer *w, struct sap_store_wsource *
 }
 
 static int take_checked(struct sap_store_writer *w, const struct sap_row *row,
-			struct sap_store_wsource *s, bool first)
+			struct sap_store_wsource *s)
 {
 	struct sap_str text = attr_of(w, row, "checked");
 	struct sap_store_time t;
@@ -316,8 +316,6 @@ static int take_checked(struct sap_store_writer *w, const struct sap_row *row,
 		s->checked = t.seconds;
 	else if (text.n > 0)
 		return -1;
-	else if (first)
-		s->checked = time(NULL);
 	return 0;
 }
 
@@ -365,7 +363,7 @@ static int take_attrs(struct sap_store_writer *w, const struct sap_row *row,
 		if (value.n == 0 && first && texts[i].fades)
 			*texts[i].to = (struct sap_str){ 0 };
 	}
-	if (take_checked(w, row, s, first) < 0)
+	if (take_checked(w, row, s) < 0)
 		sap_store_refuse(w, "checked= is no date: left out");
 	return 0;
 }

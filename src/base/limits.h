@@ -107,14 +107,14 @@
 #define SAP_FUNCTIONS_MAX 4096u              /* of one vulnerability */
 #define SAP_NAMES_MAX 4096u                  /* of one vulnerability */
 #define SAP_FINDINGS_MAX 4000000u
-#define SAP_MATCH_SPEAKERS_MAX 8000000u        /* claims times vulnerabilities, of one package */
+#define SAP_MATCH_SPEAKERS_MAX 8000000u /* claims times vulnerabilities, of one package */
 #define SAP_CSAF_STEPS_MAX 20000000ULL       /* products named in one CSAF document */
 #define SAP_CSAF_CLAIMS_MAX 500000u          /* statements of one vulnerability of it */
 #define SAP_VERSION_TEXT_MAX 4096u           /* bytes of a version that a claim may name */
 #define SAP_ADVISORY_NAME_MAX 1024u          /* bytes of an id, a package, a project, a file */
 #define SAP_STORE_SOURCES_MAX 4096u          /* sources of one store */
 #define SAP_STORE_SPACES_MAX 65536u          /* spaces of one store */
-#define SAP_STORE_BATCH_MAX (20 * SAP_MIB)   /* records and claims held by the writer */
+#define SAP_STORE_BATCH_MAX (16 * SAP_MIB)   /* records and claims held by the writer */
 #define SAP_STORE_RECORD_MAX (24 * SAP_MIB)  /* of one record, claims included */
 #define SAP_STORE_RUNS_MAX 32u               /* batches put aside before they are merged */
 #define SAP_STORE_TEXT_MAX (256 * SAP_MIB)   /* text of all claims of one package */
@@ -128,7 +128,7 @@
 #define SAP_IMPORT_SPACE_MAX (512 * SAP_MIB) /* address space of sapper-import */
 #define SAP_TOML_KEYS_MAX 64u                /* keys of one table */
 #define SAP_TOML_ITEMS_MAX 10000u            /* strings of one list */
-#define SAP_EXCEPTIONS_MAX 1000000u          /* reviewed exceptions: ids by packages */
+#define SAP_EXCEPTIONS_MAX 200000u           /* reviewed exceptions: ids by packages */
 #define SAP_VEX_STATEMENTS_MAX 4000000u
 
 #endif

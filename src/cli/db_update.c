@@ -2,15 +2,18 @@
 /*
  * `sapper db update`: sapper-fetch downloads, sapper-import reads, the store's writer keeps.
  *
- * Downloads lie in FILE.downloads beside the store, each until it has been taken over; what was
- * cut off is found there by the next update. Whatever fails leaves its source as it was; the
- * store is put in place once, at the end, with everything that went well.
+ * Downloads lie in FILE.downloads beside the store, each until the store that has it is in its
+ * place: what was cut off, or was not taken over, is found there by the next update. Whatever
+ * fails leaves its source as it was; the store is put in place once, at the end, with everything
+ * that went well.
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -26,13 +29,14 @@ static const char kev_address[] =
 	"https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 static const char epss_address[] = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
 
-enum { FEEDS_MAX = 256, URL_MAX = 2048, NAME_MAX_ = 200 };
+enum { FEEDS_MAX = 256, URL_MAX = 2048, NAME_MAX_ = 200, OPEN_TRIES = 16 };
 
 /* One thing to download: the source that it becomes, and where from. */
 struct feed {
 	char source[NAME_MAX_]; /* "osv/Debian" */
 	char url[URL_MAX];
 	char file[NAME_MAX_]; /* name of the download */
+	bool spent;           /* once the store is in its place, the download is not needed */
 };
 
 struct update {
@@ -65,6 +69,9 @@ static int add_feed(struct update *u, const char *kind, const char *name, const 
 		    strcmp(u->feeds[i].source + strlen(kind) + 1, name) == 0)
 			return 0;
 	}
+	if (strncasecmp(url, "https://", 8) != 0)
+		return sap_err_set(err, SAP_EUSAGE,
+				   "'%s' is no https address; nothing else is fetched", url);
 	if (u->n == FEEDS_MAX)
 		return sap_err_set(err, SAP_ELIMIT, "more than %d sources at a time", FEEDS_MAX);
 	if (snprintf(f->source, sizeof(f->source), "%s/%s", kind, name) >= (int)sizeof(f->source) ||
@@ -84,9 +91,11 @@ static int add_osv(struct update *u, const char *name, struct sap_err *err)
 {
 	const char *base = setting(u->o->mirror, "SAPPER_OSV_MIRROR", osv_storage);
 	char url[URL_MAX], encoded[3 * NAME_MAX_];
-	size_t n = 0;
+	size_t n = 0, slash = strlen(base);
 
-	if (!*name || strlen(name) >= NAME_MAX_ - 8)
+	while (slash > 0 && base[slash - 1] == '/')
+		slash--;
+	if (!*name || *name == '.' || strlen(name) >= NAME_MAX_ - 8)
 		return sap_err_set(err, SAP_EUSAGE, "'%s' is no name of an ecosystem", name);
 	for (const unsigned char *p = (const unsigned char *)name; *p; p++) {
 		if (*p < 0x20 || *p == '/' || *p == 0x7f)
@@ -98,7 +107,8 @@ static int add_osv(struct update *u, const char *name, struct sap_err *err)
 			n += (size_t)snprintf(encoded + n, 4, "%%%02X", *p);
 	}
 	encoded[n] = '\0';
-	if (snprintf(url, sizeof(url), "%s/%s/all.zip", base, encoded) >= (int)sizeof(url))
+	if (snprintf(url, sizeof(url), "%.*s/%s/all.zip", (int)slash, base, encoded) >=
+	    (int)sizeof(url))
 		return sap_err_set(err, SAP_EUSAGE, "the address of the mirror is too long");
 	return add_feed(u, "osv", name, url, err);
 }
@@ -157,7 +167,7 @@ static const char *host_ecosystem(void)
 	return found;
 }
 
-/* Without names: this host's system, and what the store has been given by OSV before. */
+/* Without names: this host's system, and what has been downloaded before. */
 static int add_usual(struct update *u, struct sap_store *store, struct sap_err *err)
 {
 	const char *host = host_ecosystem();
@@ -169,7 +179,8 @@ static int add_usual(struct update *u, struct sap_store *store, struct sap_err *
 	if (store)
 		sources = sap_store_sources(store, &n);
 	for (uint32_t i = 0; r == 0 && i < n; i++) {
-		if (!sap_str_is(sources[i].kind, "osv") || sources[i].name.n >= sizeof(name))
+		if (!sap_str_is(sources[i].kind, "osv") || sources[i].name.n >= sizeof(name) ||
+		    !sap_str_starts(sources[i].origin, SAP_STR("https://")))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", SAP_FMT(sources[i].name));
 		r = add_osv(u, name, err);
@@ -320,25 +331,46 @@ static void put_time(char *out, size_t size, long long seconds)
 		out[0] = '\0';
 }
 
+/* A field of a row; a tag may have a backslash. */
+static void put_field(struct sap_buf *out, const char *key, const char *value)
+{
+	sap_buf_printf(out, "%s%s=", out->n ? "\t" : "", key);
+	for (; *value; value++) {
+		if (*value == '\\')
+			sap_buf_putc(out, '\\');
+		sap_buf_putc(out, *value);
+	}
+}
+
 /* Fields of the source row: where it came from, and as of when. */
 static int put_defaults(struct sap_buf *out, const struct feed *f, const struct answer *a)
 {
-	char now[32], modified[32];
+	char now[32], modified[32], digest[96];
 
 	put_time(now, sizeof(now), (long long)time(NULL));
 	put_time(modified, sizeof(modified), a->modified);
-	sap_buf_printf(out, "origin=%s\tchecked=%s", f->url, now);
+	put_field(out, "origin", f->url);
+	put_field(out, "checked", now);
 	if (modified[0])
-		sap_buf_printf(out, "\tdate=%s", modified);
+		put_field(out, "date", modified);
 	if (a->etag[0])
-		sap_buf_printf(out, "\tetag=%s", a->etag);
-	if (a->digest[0])
-		sap_buf_printf(out, "\tdigest=sha256:%s", a->digest);
+		put_field(out, "etag", a->etag);
+	snprintf(digest, sizeof(digest), "sha256:%s", a->digest);
+	put_field(out, "digest", digest);
 	return sap_buf_ok(out) ? 0 : SAP_ENOMEM;
 }
 
-static int take_over(struct update *u, const struct feed *f, const struct answer *a,
-		     struct sap_err *err)
+/* sapper-fetch keeps the tag of what it brought beside it. */
+static void drop_download(const struct update *u, const struct feed *f)
+{
+	char tag[NAME_MAX_ + 8];
+
+	snprintf(tag, sizeof(tag), "%s.tag", f->file);
+	(void)unlinkat(u->dir, tag, 0);
+	(void)unlinkat(u->dir, f->file, 0);
+}
+
+static int take_over(struct update *u, struct feed *f, const struct answer *a, struct sap_err *err)
 {
 	struct sap_store_counts counts = { 0 };
 	struct db_input input = { .name = f->source, .source = f->source, .replace = true };
@@ -358,15 +390,16 @@ static int take_over(struct update *u, const struct feed *f, const struct answer
 	input.defaults = sap_buf_str(&defaults);
 	r = db_import_input(u->w, &input, &counts, err);
 	sap_buf_clear(&defaults);
-	/* Taken over or of no use: either way it is not needed again. */
-	(void)unlinkat(u->dir, f->file, 0);
+	f->spent = r == 0;
+	if (r == SAP_EFORMAT || r == SAP_ELIMIT)
+		drop_download(u, f); /* of no use to the next update either */
 	if (r == 0 && !u->o->common.quiet)
 		cli_say("%s: %llu advisories with %llu statements", f->source,
 			(unsigned long long)counts.records, (unsigned long long)counts.claims);
 	return r;
 }
 
-static void update_one(struct update *u, const struct sap_store *store, const struct feed *f)
+static void update_one(struct update *u, const struct sap_store *store, struct feed *f)
 {
 	struct answer answer = { 0 };
 	struct sap_str kind, name;
@@ -378,6 +411,7 @@ static void update_one(struct update *u, const struct sap_store *store, const st
 	if (r == 0 && answer.unchanged) {
 		r = sap_store_checked(u->w, kind, name, (int64_t)time(NULL), &err);
 		u->unchanged += r == 0;
+		f->spent = true;
 		if (r == 0 && !u->o->common.quiet)
 			cli_say("%s: unchanged", f->source);
 	} else if (r == 0) {
@@ -390,33 +424,72 @@ static void update_one(struct update *u, const struct sap_store *store, const st
 	}
 }
 
-/* The folder of downloads; one update at a time uses it. */
+/* 1: the folder is open and ours alone; 0: an update that ended just now has removed it. */
+static int try_open_downloads(struct update *u, const char *path, struct sap_err *err)
+{
+	int sap_cleanup_fd fd = -1;
+	struct stat st;
+
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return sap_err_sys(err, errno, "cannot make the folder %s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return sap_err_sys(err, errno, "cannot open the folder %s", path);
+	while (flock(fd, LOCK_EX) < 0) {
+		if (errno != EINTR)
+			return sap_err_sys(err, errno, "cannot lock the folder %s", path);
+	}
+	if (fstat(fd, &st) < 0)
+		return sap_err_sys(err, errno, "cannot look at the folder %s", path);
+	if (st.st_nlink == 0)
+		return 0;
+	/* Others could exchange a download after it was verified. */
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return sap_err_set(err, SAP_EIO,
+				   "others can write to the folder %s; remedy: remove it, and "
+				   "update again",
+				   path);
+	u->dir = sap_steal_fd(&fd);
+	return 1;
+}
+
+/* One update at a time uses it. The store's lock goes with the commit, before it is tidied up:
+ * it has a lock of its own. */
 static int open_downloads(struct update *u, struct sap_err *err)
 {
 	char path[PATH_MAX + 16];
+	int r = 0;
 
 	snprintf(path, sizeof(path), "%s.downloads", u->path);
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return sap_err_sys(err, errno, "cannot make the folder %s", path);
-	u->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (u->dir < 0)
-		return sap_err_sys(err, errno, "cannot open the folder %s", path);
-	return 0;
+	for (int i = 0; r == 0 && i < OPEN_TRIES; i++)
+		r = try_open_downloads(u, path, err);
+	if (r == 0)
+		return sap_err_set(err, SAP_EIO, "%s is always being removed", path);
+	return r < 0 ? r : 0;
 }
 
-static void close_downloads(struct update *u)
+static void close_downloads(struct update *u, bool committed)
 {
 	char path[PATH_MAX + 16];
 
+	if (u->dir < 0)
+		return;
+	for (unsigned i = 0; committed && i < u->n; i++) {
+		if (u->feeds[i].spent)
+			drop_download(u, &u->feeds[i]);
+	}
 	snprintf(path, sizeof(path), "%s.downloads", u->path);
-	sap_close_fd(&u->dir);
 	(void)rmdir(path); /* stays where a download was cut off */
+	sap_close_fd(&u->dir);
 }
 
 static int run(struct update *u, struct sap_err *err)
 {
 	struct sap_store *store = NULL;
 	char base[PATH_MAX];
+	bool committed = false;
 	int r = cli_store_path(u->o->db, u->path, sizeof(u->path), err);
 
 	if (r == 0) {
@@ -441,13 +514,14 @@ static int run(struct update *u, struct sap_err *err)
 			store = NULL;
 		for (unsigned i = 0; i < u->n; i++)
 			update_one(u, store, &u->feeds[i]);
-		close_downloads(u);
 	}
 	sap_store_close(store);
 	if (r == 0 && u->fetched + u->unchanged > 0) {
 		r = sap_store_commit(u->w, err);
 		u->w = NULL;
+		committed = r == 0;
 	}
+	close_downloads(u, committed);
 	return r;
 }
 
@@ -460,6 +534,8 @@ int db_update(const struct db_options *o)
 	u.feeds = calloc(FEEDS_MAX, sizeof(*u.feeds));
 	if (!u.feeds)
 		return cli_usage(&cmd_db, "out of memory");
+	/* Where there is a limit for files, writing shall fail and be said. */
+	signal(SIGXFSZ, SIG_IGN);
 	r = run(&u, &err);
 	sap_store_abandon(u.w);
 	free(u.feeds);

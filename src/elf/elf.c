@@ -70,6 +70,7 @@ static int read_header(struct sap_elf_ctx *c)
 	c->phnum = sap_elf_u16(&k);
 	c->shentsize = sap_elf_u16(&k);
 	c->shnum = sap_elf_u16(&k);
+	c->shstrndx = sap_elf_u16(&k);
 	/* The kernel runs a program whatever its version says. */
 	if (version != EV_CURRENT)
 		return sap_elf_fault(c, SAP_EFORMAT, 20, "ELF version %u is unknown", version);

@@ -31,7 +31,8 @@ enum sap_elf_want {
 	SAP_ELF_NOTES = 8,   /* build-id, .note.package, .note.dlopen; of PT_NOTE segments */
 	SAP_ELF_RELOCS = 16, /* count IRELATIVE relocations; look at the section headers: sets
 			      * SAP_OBJ_SECTIONS and SAP_OBJ_SYMTAB */
-	SAP_ELF_ALL = 31,
+	SAP_ELF_GO = 32,     /* what Go's linker wrote about the build: go_version, go_modules */
+	SAP_ELF_ALL = 63,
 };
 
 /* Something in the object that could not be read; the rest of the record holds. */
@@ -50,6 +51,8 @@ struct sap_elf {
 	uint32_t n_symbols;
 	struct sap_str package_note_json; /* raw descriptor text, without its final NUL */
 	struct sap_strs dlopen_note_json; /* one per note */
+	struct sap_str go_version;        /* "go1.22.1"; empty: not made by Go, or not known */
+	struct sap_str go_modules;        /* lines of runtime/debug.BuildInfo, without framing */
 	struct sap_elf_fault faults[SAP_ELF_FAULTS_MAX];
 	uint32_t n_faults; /* further ones are dropped: the object is damaged anyway */
 };

@@ -9,6 +9,7 @@
  * elf_symbol.c  hash tables, dynamic symbols, uses
  * elf_reloc.c   IRELATIVE relocations, section headers
  * elf_note.c    PT_NOTE
+ * elf_go.c      build information of Go
  * elf_rodata.c  sonames and loader folders in read-only data
  * elf_machine.c names of machines
  *
@@ -107,6 +108,7 @@ struct sap_elf_ctx {
 	uint32_t shnum;
 	uint16_t phentsize;
 	uint16_t shentsize;
+	uint16_t shstrndx;
 
 	/* Program headers. */
 	struct sap_elf_phdr *phdrs;
@@ -263,6 +265,7 @@ int sap_elf_read_symbols(struct sap_elf_ctx *c);
 int sap_elf_read_relocs(struct sap_elf_ctx *c);
 int sap_elf_read_sections(struct sap_elf_ctx *c);
 int sap_elf_read_notes(struct sap_elf_ctx *c);
+int sap_elf_read_go(struct sap_elf_ctx *c);
 int sap_elf_read_dlopen_strings(struct sap_elf_ctx *c);
 int sap_elf_read_loader_dirs(struct sap_elf_ctx *c);
 

@@ -28,10 +28,12 @@ struct transfer {
 	struct sap_fetch_part *part;
 	struct sap_fetch_result *result;
 	CURL *curl;
-	uint64_t asked_from;     /* offset of the Range that was asked for; 0: from the start */
-	bool asked_kept;         /* If-None-Match has the tag of what came whole before */
-	bool asked_have;         /* it has the tag of the request */
-	struct range range;      /* of the answer; total 0: it has none, or a bad one */
+	uint64_t asked_from; /* offset of the Range that was asked for; 0: from the start */
+	bool asked_kept;     /* If-None-Match has the tag of what came whole before */
+	bool asked_have;     /* it has the tag of the request */
+	struct range range;  /* of the answer; total 0: it has none, or a bad one */
+	uint64_t length;     /* Content-Length of the answer */
+	bool has_length, chunked;
 	uint64_t expected;       /* bytes of the file; 0: unknown */
 	uint64_t received;       /* bytes of the file that are there */
 	uint64_t header_bytes;   /* of all answers */
@@ -39,6 +41,7 @@ struct transfer {
 	bool refused;            /* the first byte of another answer has come */
 	bool stalled, too_large; /* why it was ended */
 	bool again;              /* err may be better next time */
+	bool unconditional;      /* a 304 made no sense: no conditions any more */
 	struct sap_err err;      /* of a callback */
 	/* When something came last, and the present time over which the rate is taken. */
 	uint64_t seen_bytes, window_bytes;
@@ -85,7 +88,31 @@ static struct range read_range(struct sap_str value)
 	return r;
 }
 
-/* The entity tag and which part it is. Each answer begins anew: redirects have headers too. */
+/* libcurl takes "1e5" for 1, and of two lengths the last. */
+static bool take_length(struct transfer *t, struct sap_str value)
+{
+	uint64_t n;
+
+	if (!sap_str_u64(value, &n) || (t->has_length && n != t->length)) {
+		t->again = true;
+		sap_err_set(&t->err, SAP_EIO, "%s: the server sends a length that is none",
+			    t->request->url);
+		return false;
+	}
+	t->length = n;
+	t->has_length = true;
+	return true;
+}
+
+static bool ends_chunked(struct sap_str value)
+{
+	static const char word[] = "chunked";
+	const size_t n = sizeof(word) - 1;
+
+	return value.n >= n && strncasecmp(value.p + value.n - n, word, n) == 0;
+}
+
+/* The entity tag, the length, which part it is. Each answer begins anew: redirects have headers too. */
 static size_t take_header(char *p, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
@@ -102,6 +129,12 @@ static size_t take_header(char *p, size_t size, size_t n, void *ctx)
 	if (take_field(line, SAP_STR("HTTP/"), &value)) {
 		t->result->etag[0] = '\0';
 		t->range = (struct range){ 0 };
+		t->has_length = false;
+		t->chunked = value.n > 0 && value.p[0] >= '2'; /* by frames, which is as good */
+	} else if (take_field(line, SAP_STR("content-length:"), &value)) {
+		return take_length(t, value) ? line.n : 0;
+	} else if (take_field(line, SAP_STR("transfer-encoding:"), &value)) {
+		t->chunked = t->chunked || ends_chunked(value);
 	} else if (take_field(line, SAP_STR("etag:"), &value)) {
 		if (value.n <= SAP_FETCH_TAG_MAX && sap_fetch_tag_ok(value)) {
 			memcpy(t->result->etag, value.p, value.n);
@@ -130,6 +163,12 @@ static int start_body(struct transfer *t)
 	const struct range *range = &t->range;
 
 	t->started = true;
+	/* TLS could tell, but libcurl takes the end of TCP for the end of the file. */
+	if (!t->has_length && !t->chunked)
+		return sap_err_set(&t->err, SAP_EUNSUPPORTED,
+				   "%s: the server does not say how long the file is, so that one "
+				   "cut off would look whole",
+				   t->request->url);
 	if (answer_of(t->curl) != 206) {
 		t->received = 0;
 		return sap_fetch_part_begin(t->part, t->result->etag, &t->err);
@@ -292,11 +331,27 @@ static bool add_conditions(struct transfer *t, struct curl_slist **headers)
 		return add_header(headers, "If-Range", t->part->tag) &&
 		       curl_easy_setopt(t->curl, CURLOPT_RANGE, range) == CURLE_OK;
 	}
+	if (t->unconditional)
+		return true;
 	t->asked_kept = t->part->kept[0] && strcmp(t->part->kept, have) != 0;
 	t->asked_have = !t->asked_kept && have[0];
 	if (t->asked_kept)
 		return add_header(headers, "If-None-Match", t->part->kept);
 	return !t->asked_have || add_header(headers, "If-None-Match", have);
+}
+
+/* The weak comparison of RFC 9110, 8.8.3.2. */
+static bool same_tag(const char *a, const char *b)
+{
+	return strcmp(a + (*a == 'W' ? 2 : 0), b + (*b == 'W' ? 2 : 0)) == 0;
+}
+
+/* "Not modified" is an answer to a question, and names what it speaks of, or nothing. */
+static bool is_unchanged(const struct transfer *t)
+{
+	const char *asked = t->asked_kept ? t->part->kept : t->asked_have ? t->request->etag : "";
+
+	return *asked && (!t->result->etag[0] || same_tag(t->result->etag, asked));
 }
 
 enum verdict { DONE, AGAIN, GIVE_UP };
@@ -312,7 +367,7 @@ static enum verdict judge_answer(struct transfer *t, long status, struct sap_err
 	}
 	if (status == 200 || (status == 206 && t->received == t->expected))
 		return DONE;
-	if (status == 304 && (t->asked_kept || t->asked_have))
+	if (status == 304 && is_unchanged(t))
 		return DONE;
 	if (status == 206) {
 		sap_err_set(err, SAP_EIO, "%s: cut off at %llu of %llu bytes", url,
@@ -320,8 +375,9 @@ static enum verdict judge_answer(struct transfer *t, long status, struct sap_err
 		return AGAIN;
 	}
 	if (status == 416 || status == 304) { /* what is there leads nowhere */
+		t->unconditional = true;
 		begin_anew(t, status == 416 ? "the server has no more of it"
-					    : "the server answered 304 to no condition");
+					    : "the server answered 304 to another question");
 		*err = t->err;
 		return t->again ? AGAIN : GIVE_UP;
 	}
@@ -388,6 +444,7 @@ static enum verdict try_once(struct transfer *t, unsigned *pause, struct sap_err
 	*t = (struct transfer){ .request = t->request,
 				.part = t->part,
 				.result = t->result,
+				.unconditional = t->unconditional,
 				.seen_ms = now_ms(),
 				.window_ms = now_ms() };
 	t->curl = curl_easy_init();

@@ -20,6 +20,8 @@
  *   seconds). What was received stays for the next try.
  * - A fault, too: no byte in `timeout` seconds, or less than SAP_FETCH_RATE_MIN bytes a second
  *   over that time. The longest a transfer can take is thus max_bytes / SAP_FETCH_RATE_MIN.
+ * - An answer that does not say where it ends (HTTP/1 with neither Content-Length nor chunks) is
+ *   refused: whoever cuts the connection would decide how long the file is.
  * - No file is larger than max_bytes, whatever the server announces; the text of an error answer
  *   is not read.
  * - One process at a time writes NAME.part (flock); a second one fails. Links, pipes and files
@@ -68,7 +70,8 @@ struct sap_fetch_result {
 int sap_fetch_init(struct sap_err *err);
 
 /* SAP_EIO: it could not be had; the text names address and reason. SAP_ELIMIT: larger than
- * max_bytes. SAP_ENOENT: the server has no such file (404, 410). SAP_EUSAGE: no https address, a
+ * max_bytes. SAP_ENOENT: the server has no such file (404, 410). SAP_EUNSUPPORTED: an answer without
+ * an end. SAP_EUSAGE: no https address, a
  * name with '/', a tag that is none. */
 int sap_fetch(const struct sap_fetch_request *request, struct sap_fetch_result *result,
 	      struct sap_err *err);

@@ -8,8 +8,8 @@
  * zip is read from its front, member by member: the directory at its end would take memory
  * that grows with the input.
  *
- * A folder is walked beneath its descriptor, in the order of names. Links are never followed,
- * what begins with a dot (.git) is no publication.
+ * A folder is walked beneath its descriptor, in the order of names. Links are never followed.
+ * What begins with a dot (.git) is no publication, in folders and in archives.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -183,6 +183,18 @@ static void put_name(struct sap_buf *path, size_t above, struct sap_str name)
 	sap_buf_puts(path, name);
 }
 
+/* ".git/config", but not "./a.json". */
+static bool hidden(const char *path)
+{
+	while (path) {
+		if (path[0] == '.' && !strchr("./", path[1]))
+			return true;
+		path = strchr(path, '/');
+		path += path != NULL;
+	}
+	return false;
+}
+
 /* A compressed file has the name of the file; others stand behind the archive's. */
 static void put_member(struct sap_buf *path, size_t above, struct archive *a,
 		       struct archive_entry *entry)
@@ -233,7 +245,8 @@ static int read_members(struct sap_importer *imp, struct archive *a, struct sap_
 			sap_err_set(err, SAP_ELIMIT, "it has too many members");
 			return BROKEN;
 		}
-		if (archive_entry_filetype(entry) != AE_IFREG)
+		if (archive_entry_filetype(entry) != AE_IFREG ||
+		    hidden(archive_entry_pathname(entry)))
 			continue;
 		put_member(path, above, a, entry);
 		rc = sap_buf_ok(path) ? read_member(imp, a, sap_buf_str(path), err)

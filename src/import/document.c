@@ -174,8 +174,8 @@ static int recognise(struct sap_importer *imp, struct sap_import_head *head,
 	const struct sap_str all = head->bytes;
 	int rc;
 
-	/* Most inputs are many documents of one kind. */
-	if (imp->last && imp->last->json && all.n > GLANCE) {
+	/* Most inputs are many documents of one kind. Who begins by the head sees all of it. */
+	if (imp->last && imp->last->json && !imp->last->begin && all.n > GLANCE) {
 		head->bytes.n = GLANCE;
 		rc = look_for_json(imp, head, syntax, err);
 		if (rc == 0 && knows(imp->last, head))
@@ -239,7 +239,7 @@ static int read_first(struct sap_importer *imp, const struct sap_import_bytes *b
 		if (k > 0)
 			memcpy(imp->first + have, p, k);
 		have += k;
-		*rest = (struct sap_str){ (const char *)p + k, n - k };
+		*rest = sap_str_skip((struct sap_str){ (const char *)p, n }, k);
 	}
 	*first = (struct sap_str){ (const char *)imp->first, have };
 	return more < 0 ? more : 0;

@@ -19,8 +19,8 @@ bool sap_import_head_has(const struct sap_import_head *head, const char *member)
 	return sap_json_get(v, member) != NULL;
 }
 
-/* Makes it the current source: *row is then begun, or false where it is current already.
- * *anew: it comes for the first time. */
+/* Makes it the current source and begins its row; false where it is current already. *anew: it
+ * comes for the first time. */
 static bool begin_source(struct sap_importer *imp, struct sap_str kind, struct sap_str name,
 			 bool *anew)
 {

@@ -69,7 +69,6 @@ struct sap_json_stream {
 	unsigned escape;  /* 0: not in an escape sequence */
 	bool withholding;
 	bool searching; /* for a line to go on with */
-	bool fresh;     /* the parser is at the beginning of such a line */
 	char before;    /* the byte before the piece at hand */
 	int rc;         /* what stopped the parser */
 	struct sap_err err;
@@ -443,7 +442,7 @@ static int new_stream(const struct sap_json_options *options, struct sap_arena *
 		s->options.depth_max = SAP_IMPORT_DEPTH_MAX;
 	s->base = options->split == SAP_JSON_WHOLE ? 0 : 1;
 	/* Nodes take more than their text: "0," is two bytes of input and sixty of memory. */
-	sap_arena_init(&s->own, s->options.record_max * 3);
+	sap_arena_init(&s->own, s->options.record_max * 5 / 2);
 	s->arena = arena ? arena : &s->own;
 	s->levels = calloc(s->options.depth_max, sizeof(*s->levels));
 	rc = s->levels ? list_skipped(s, err) : sap_err_nomem(err);
@@ -487,9 +486,9 @@ static int syntax_error(struct sap_json_stream *s, size_t at)
 	return rc;
 }
 
-/* Runs yajl over a piece (p NULL: the end). 0, or what the callbacks or the syntax say, with
+/* Runs yajl over a piece, or (end) tells it that there is no more. 0, or what the callbacks or the syntax say, with
  * its text in s->err; s->rc is 0 where it was the syntax. */
-static int run(struct sap_json_stream *s, const unsigned char *p, size_t n)
+static int run(struct sap_json_stream *s, const unsigned char *p, size_t n, bool end)
 {
 	jmp_buf nomem;
 	yajl_status status;
@@ -500,9 +499,9 @@ static int run(struct sap_json_stream *s, const unsigned char *p, size_t n)
 		s->nomem = NULL;
 		return s->rc = sap_err_nomem(&s->err);
 	}
-	status = p ? yajl_parse(s->yajl, p, n) : yajl_complete_parse(s->yajl);
+	status = end ? yajl_complete_parse(s->yajl) : yajl_parse(s->yajl, p, n);
 	if (status != yajl_status_ok && s->rc == 0)
-		syntax_error(s, p ? yajl_get_bytes_consumed(s->yajl) : 0);
+		syntax_error(s, end ? 0 : yajl_get_bytes_consumed(s->yajl));
 	s->nomem = NULL;
 	return s->rc < 0 ? s->rc : status == yajl_status_ok ? 0 : SAP_EFORMAT;
 }
@@ -605,7 +604,6 @@ static int begin_anew(struct sap_json_stream *s, struct sap_err *err)
 
 	if (s->arena == &s->own)
 		sap_arena_reset(s->arena);
-	s->fresh = true;
 	return rc < 0 ? rc : start_parser(s, err);
 }
 
@@ -613,19 +611,17 @@ static int begin_anew(struct sap_json_stream *s, struct sap_err *err)
 static int feed_piece(struct sap_json_stream *s, const unsigned char *p, size_t *n,
 		      struct sap_err *err)
 {
-	bool fresh = s->fresh;
 	int rc;
 
-	s->any = s->fresh = false;
+	s->any = false;
 	s->at = 0;
-	rc = run(s, p, *n);
+	rc = run(s, p, *n, false);
 	if (rc < 0 && s->rc == 0) {
-		/* The token that does not fit may begin a line: it is looked at again, but
-		 * never the line that the parser began with. */
+		/* The token that does not fit may begin a line: it is looked at again. One that
+		 * did fit is not, so that there is always progress. */
 		*n = yajl_get_bytes_consumed(s->yajl);
-		*n -= *n > 0;
-		if (fresh && *n == 0)
-			*n = 1;
+		if (*n > s->at)
+			*n -= 1;
 		return survive(s, err);
 	}
 	if (rc < 0)
@@ -688,7 +684,7 @@ int sap_json_stream_finish(struct sap_json_stream *s, struct sap_err *err)
 		return sap_err_format(err, s->offset, "it ends inside a text");
 	if (s->offset == 0)
 		return 0;
-	rc = run(s, NULL, 0);
+	rc = run(s, NULL, 0, true);
 	return rc < 0 ? failed(s, rc, err) : 0;
 }
 

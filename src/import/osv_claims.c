@@ -100,7 +100,7 @@ static bool same(const struct claim *a, const struct claim *b)
 static struct claim *find(struct writer *w, const struct claim *claim)
 {
 	/* Joining saves space, no more: a bounded look back is enough. */
-	for (size_t i = w->claims.n; i > 0 && w->claims.n - i < LOOK_BACK; i--) {
+	for (size_t i = w->claims.n; w->claims.v && i > 0 && w->claims.n - i < LOOK_BACK; i--) {
 		if (same(&w->claims.v[i - 1], claim))
 			return &w->claims.v[i - 1];
 	}
@@ -110,13 +110,16 @@ static struct claim *find(struct writer *w, const struct claim *claim)
 static struct claim *keep(struct writer *w, const struct claim *claim)
 {
 	struct attr *attrs = sap_arena_array(w->im->arena, claim->n, sizeof(*attrs));
-	struct claim *c = attrs ? SAP_VEC_PUSH(&w->claims, SAP_LIST_MAX) : NULL;
+	struct claim *c;
 
+	if (!attrs)
+		return NULL;
+	c = SAP_VEC_PUSH(&w->claims, SAP_LIST_MAX);
 	if (!c)
 		return NULL;
 	*c = *claim;
 	c->attrs = attrs;
-	if (claim->n > 0)
+	if (claim->attrs)
 		memcpy(attrs, claim->attrs, claim->n * sizeof(*attrs));
 	return c;
 }
@@ -387,7 +390,7 @@ int sap_osv_claims(struct sap_import *im, const struct sap_osv_record *record, s
 
 	if (sap_json_is(affected, SAP_JSON_ARRAY)) {
 		for (const struct sap_json *a = affected->first; a && !w.nomem; a = a->next) {
-			if (sap_json_is(a, SAP_JSON_OBJECT) && !informational(a))
+			if (!informational(a))
 				one_entry(&w, a);
 		}
 	}

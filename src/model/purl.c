@@ -31,6 +31,25 @@ static void put_encoded(struct sap_buf *out, struct sap_str s, bool fold)
 	out->n += n;
 }
 
+/* Empty segments are no segments. */
+static void put_namespace(struct sap_buf *out, const struct sap_purl *purl)
+{
+	struct sap_str segment, rest = purl->ns;
+
+	while (rest.n) {
+		if (purl->ns_segments) {
+			sap_str_cut(rest, '/', &segment, &rest);
+		} else {
+			segment = rest;
+			rest.n = 0;
+		}
+		if (segment.n == 0)
+			continue;
+		put_encoded(out, segment, !purl->keep_ns);
+		sap_buf_putc(out, '/');
+	}
+}
+
 void sap_purl_put(struct sap_buf *out, const struct sap_purl *purl)
 {
 	char mark = '?';
@@ -38,10 +57,7 @@ void sap_purl_put(struct sap_buf *out, const struct sap_purl *purl)
 	sap_buf_puts(out, SAP_STR("pkg:"));
 	sap_buf_puts(out, sap_str_of(purl->type));
 	sap_buf_putc(out, '/');
-	if (purl->ns.n) {
-		put_encoded(out, purl->ns, true);
-		sap_buf_putc(out, '/');
-	}
+	put_namespace(out, purl);
 	put_encoded(out, purl->name, purl->fold_name);
 	if (purl->version.n) {
 		sap_buf_putc(out, '@');
@@ -121,9 +137,83 @@ static struct sap_str release_of(const struct sap_facts *facts)
 	return release.n ? release : sap_facts_str(facts, facts->os.codename);
 }
 
+/* ---- packages of languages -------------------------------------------------------------- */
+
+/* PEP 503: "Zope._Interface" is "zope-interface". Valid until the next put into room. */
+static struct sap_str fold_pypi(struct sap_str name, struct sap_buf *room)
+{
+	bool dash = false;
+
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (c == '-' || c == '_' || c == '.') {
+			if (!dash)
+				sap_buf_putc(room, '-');
+			dash = true;
+			continue;
+		}
+		dash = false;
+		sap_buf_putc(room, c);
+	}
+	return sap_buf_ok(room) ? sap_buf_str(room) : name;
+}
+
+/* The name up to its last '/' is the namespace, the rest stays. */
+static void cut_namespace(struct sap_purl *purl)
+{
+	struct sap_str base = sap_path_base(purl->name);
+
+	if (base.n == 0 || base.n == purl->name.n)
+		return;
+	purl->ns = (struct sap_str){ purl->name.p, purl->name.n - base.n - 1 };
+	purl->name = base;
+}
+
+static void put_language(struct sap_buf *out, const struct sap_facts *facts,
+			 const struct sap_package *package)
+{
+	const struct sap_purl_qualifier platform = { "platform",
+						     sap_facts_str(facts, package->arch) };
+	struct sap_purl purl = { .type = sap_package_type_name(package->type),
+				 .name = sap_facts_str(facts, package->name),
+				 .version = sap_facts_str(facts, package->version) };
+	struct sap_buf room;
+
+	sap_buf_init(&room, SIZE_MAX / 2);
+	switch (package->type) {
+	case SAP_PACKAGE_PYPI:
+		purl.fold_name = true;
+		purl.name = fold_pypi(purl.name, &room);
+		break;
+	case SAP_PACKAGE_NPM:
+		purl.keep_ns = true;
+		if (purl.name.n && purl.name.p[0] == '@')
+			cut_namespace(&purl);
+		break;
+	case SAP_PACKAGE_GOLANG:
+		purl.fold_name = true;
+		purl.ns_segments = true;
+		cut_namespace(&purl);
+		break;
+	default:
+		purl.qualifiers = &platform;
+		purl.n_qualifiers = 1;
+		break;
+	}
+	sap_purl_put(out, &purl);
+	sap_buf_clear(&room);
+}
+
+/* ----------------------------------------------------------------------------------------- */
+
 void sap_purl_put_package(struct sap_buf *out, const struct sap_facts *facts,
 			  const struct sap_package *package)
 {
+	if (sap_package_type_is_language(package->type)) {
+		put_language(out, facts, package);
+		return;
+	}
 	put_parts(out, &(struct parts){ .type = sap_package_type_name(package->type),
 					.os = sap_facts_str(facts, facts->os.id),
 					.release = release_of(facts),

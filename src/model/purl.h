@@ -18,6 +18,11 @@
  *     apk    ID, lower case   lower case  as it is                      arch distro
  *     alpm   ID, lower case   lower case  with epoch                    arch distro
  *
+ *     pypi   none             lower case, runs of ".", "-" and "_" as one "-"; as it is; none
+ *     npm    scope, "%40..."  as it is    as it is                      none
+ *     gem    none             as it is    as it is                      platform
+ *     golang module path up to its last "/", and the rest, lower case   none
+ *
  * ID and VERSION_ID are os-release's; distro is "ID-VERSION_ID", "ID-CODENAME" where there is
  * no VERSION_ID, or ID alone. On a system that does not say what it is namespace and distro
  * are left out.
@@ -35,12 +40,14 @@ struct sap_purl_qualifier {
 
 struct sap_purl {
 	const char *type;    /* lower case */
-	struct sap_str ns;   /* one segment; empty: none */
+	struct sap_str ns;   /* empty: none */
 	struct sap_str name; /* not empty */
 	struct sap_str version;
 	const struct sap_purl_qualifier *qualifiers; /* sorted by key */
 	uint32_t n_qualifiers;
-	bool fold_name; /* lower case for the name; the namespace always is */
+	bool fold_name;   /* lower case for the name */
+	bool keep_ns;     /* not lower case for the namespace */
+	bool ns_segments; /* the namespace has several, with '/' between them; else it is one */
 };
 
 /* Appends the text. */

@@ -15,6 +15,14 @@ const char *sap_package_type_name(enum sap_package_type type)
 		return "apk";
 	case SAP_PACKAGE_ALPM:
 		return "alpm";
+	case SAP_PACKAGE_PYPI:
+		return "pypi";
+	case SAP_PACKAGE_NPM:
+		return "npm";
+	case SAP_PACKAGE_GEM:
+		return "gem";
+	case SAP_PACKAGE_GOLANG:
+		return "golang";
 	default:
 		return "unknown";
 	}

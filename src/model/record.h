@@ -54,11 +54,23 @@ enum sap_package_type {
 	SAP_PACKAGE_RPM = 2,  /* purl type rpm */
 	SAP_PACKAGE_APK = 3,  /* purl type apk */
 	SAP_PACKAGE_ALPM = 4, /* purl type alpm (pacman) */
+	/* Of languages: each is found by a file of its own, which `database` names. */
+	SAP_PACKAGE_PYPI = 5,   /* Python: METADATA, PKG-INFO */
+	SAP_PACKAGE_NPM = 6,    /* Node: package.json */
+	SAP_PACKAGE_GEM = 7,    /* Ruby: .gemspec */
+	SAP_PACKAGE_GOLANG = 8, /* a module of Go, compiled into the ELF object `database` */
 	SAP_PACKAGE_TYPES
 };
 
-/* "deb", "rpm", "apk", "alpm": the purl type. */
+/* "deb", "rpm", "apk", "alpm", "pypi", "npm", "gem", "golang": the purl type. */
 const char *sap_package_type_name(enum sap_package_type type);
+
+/* True for what a language's own manager installs: it owns no files, and nothing of the system
+ * depends on it. */
+static inline bool sap_package_type_is_language(unsigned type)
+{
+	return type >= SAP_PACKAGE_PYPI && type < SAP_PACKAGE_TYPES;
+}
 
 enum sap_tristate { SAP_UNKNOWN = 0, SAP_NO = 1, SAP_YES = 2 };
 
@@ -84,7 +96,7 @@ struct sap_rec_package {
 	enum sap_package_type type;
 	struct sap_str name;
 	struct sap_str version; /* full: with epoch (unless it is 0 or absent) and release */
-	struct sap_str arch;
+	struct sap_str arch;           /* gem: its platform, absent for "ruby" */
 	struct sap_str source;         /* source package's name */
 	struct sap_str source_version; /* full version of the source package */
 	struct sap_str licence;        /* as the manager words it */
@@ -92,7 +104,7 @@ struct sap_rec_package {
 	struct sap_str vendor;         /* rpm's Vendor; deb's Origin */
 	struct sap_str section;        /* deb Section, rpm Group */
 	struct sap_str modularity;     /* rpm's Modularitylabel */
-	struct sap_str database;       /* path of the database that names it */
+	struct sap_str database;       /* path of the database (or file) that names it */
 	int64_t install_time;          /* seconds since 1970; 0: unknown */
 	uint64_t installed_size;       /* bytes; 0: unknown */
 	enum sap_tristate auto_installed;

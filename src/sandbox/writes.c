@@ -27,10 +27,12 @@ static uint64_t rights_of(int abi)
 static int confine(int dirfd, int abi)
 {
 	const uint64_t rights = rights_of(abi);
-	const struct landlock_rules rules = { .fs = rights };
+	const struct landlock_rules rules = {
+		.fs = rights,
+		.scoped = abi >= 6 ? LANDLOCK_SCOPE_SOCKET_SIGNAL : 0,
+	};
 	const struct landlock_beneath beneath = { rights & ~LANDLOCK_FS_EXECUTE, dirfd };
-	int sap_cleanup_fd fd =
-		(int)syscall(NR_LANDLOCK_CREATE_RULESET, &rules, sizeof(rules.fs), 0);
+	int sap_cleanup_fd fd = (int)syscall(NR_LANDLOCK_CREATE_RULESET, &rules, sizeof(rules), 0);
 
 	if (fd < 0 || syscall(NR_LANDLOCK_ADD_RULE, fd, LANDLOCK_PATH_BENEATH, &beneath, 0) < 0 ||
 	    syscall(NR_LANDLOCK_RESTRICT_SELF, fd, 0) < 0)

@@ -11,7 +11,8 @@
 /*
  * Confines this process for the rest of its life. Call it while there is one thread.
  * - Landlock (Linux 5.13): making, writing, truncating (ABI 3) and removing files beneath the
- *   folder only; executing nothing. Reading stays as it is (certificates, resolv.conf).
+ *   folder only; executing nothing. Reading stays as it is (certificates, resolv.conf). From ABI 6 no
+ *   signals to other processes, and none of their abstract UNIX sockets.
  * - No new privileges, no capabilities, no core dumps.
  * Without Landlock the rest still holds; where it is there and refuses, that is a failure
  * (SAP_EIO).

@@ -120,7 +120,8 @@ static void folder(const char *name)
 static const char *const members[][2] = {
 	{ "a/A-1.json", OSV("A-1") },
 	{ "a/README", "nothing of interest" },
-	{ "B-1.json", OSV("B-1") },
+	{ "./B-1.json", OSV("B-1") },
+	{ ".git/x/C-1.json", OSV("C-1") },
 };
 
 /* What libarchive writes of the members. */
@@ -133,7 +134,7 @@ static size_t pack(int format, int filter, unsigned char *bytes, size_t size)
 		     archive_write_add_filter(a, filter) == ARCHIVE_OK &&
 		     archive_write_open_memory(a, bytes, size, &used) == ARCHIVE_OK,
 	     "cannot make an archive");
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		struct archive_entry *e = archive_entry_new();
 
 		archive_entry_set_pathname(e, members[i][0]);
@@ -175,6 +176,7 @@ static void test_archives(void)
 		CHECK_OK(import_path(name, false), &failed);
 		HAS("record\tA-1\t");
 		HAS("record\tB-1\t");
+		HAS_NO("C-1");
 		snprintf(member, sizeof(member), "problem\tall.%s/a/README\tof no known format\n",
 			 packings[i].name);
 		check_true(__FILE__, __LINE__, member, has(member));

@@ -152,6 +152,7 @@ static void test_broken_lines(void)
 	EXPECT("{bad}\n{\"a\":2}\n", WHOLE, 0, "!;{a:2};");
 	EXPECT("{\"a\":1}\n}}}\n{\"a\":2}\n", WHOLE, 0, "{a:1};!;{a:2};");
 	EXPECT("{\"a\":1}\nnonsense\n", WHOLE, 0, "{a:1};!;");
+	EXPECT("\n{/\n{\"a\":2}", WHOLE, 0, "!;{a:2};");
 	EXPECT("{x\n{x\n{x\n{\"a\":4}", WHOLE, 0, "!;!;!;{a:4};");
 	EXPECT("{\"a\": x}\n", WHOLE, SAP_EFORMAT, "");
 	EXPECT("{\"a\":1}\n{\"a\":", WHOLE, SAP_EFORMAT, "{a:1};");

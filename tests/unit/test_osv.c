@@ -117,20 +117,19 @@ static void test_almalinux(void)
 	       "");
 	EXPECT("{'id':'ALBA-2021:1','modified':'1','related':['CVE-2021-1111']}",
 	       "source|osv|ALBA\nrecord|ALBA-2021:1|modified=1|covers=CVE-2021-1111\n");
-	EXPECT(
-		"{'id':'ALSA-2021:1','modified':'1','summary':'Important: nodejs:12 security "
-		"update','affected':[" ENTRY(
-			"AlmaLinux:8",
-			"nodejs", "1:12-1.module_el8.4.0+1+a") "," ENTRY("AlmaLinux:8", "npm",
-									 "1:12-1.module_el8.4.0+1+"
-									 "a") "," ENTRY("AlmaLinux:"
-											"8",
-											"plain",
-											"3-1.el8") "]}",
-		"source|osv|AlmaLinux\nrecord|ALSA-2021:1|modified=1|severity=high\n"
-		"claim|AlmaLinux:8|nodejs,npm|affected|introduced=0|"
-		"fixed=1:12-1.module_el8.4.0+1+a|module=nodejs:12\n"
-		"claim|AlmaLinux:8|plain|affected|introduced=0|fixed=3-1.el8\n");
+	EXPECT("{'id':'ALSA-2021:1','modified':'1','summary':'Important: nodejs:12 security "
+	       "update','affected':[" ENTRY(
+		       "AlmaLinux:8", "nodejs",
+		       "1:12-1.module_el8.4.0+1+a") "," ENTRY("AlmaLinux:8", "npm",
+							      "1:12-1.module_el8.4.0+1+"
+							      "a") "," ENTRY("AlmaLinux:"
+									     "8",
+									     "plain",
+									     "3-1.el8") "]}",
+	       "source|osv|AlmaLinux\nrecord|ALSA-2021:1|modified=1|severity=high\n"
+	       "claim|AlmaLinux:8|nodejs,npm|affected|introduced=0|"
+	       "fixed=1:12-1.module_el8.4.0+1+a|module=nodejs:12\n"
+	       "claim|AlmaLinux:8|plain|affected|introduced=0|fixed=3-1.el8\n");
 	EXPECT("{'id':'ALSA-2021:2','modified':'1','summary':'Low: virt:rhel and virt-devel:rhel "
 	       "security, bug fix update','affected':[" ENTRY("AlmaLinux:8", "a",
 							      "1-1.module_el8.1") "]}",
@@ -261,6 +260,9 @@ static void test_nonsense(void)
 											 "severity'"
 											 ":7}]}",
 	       "source|osv|npm\nrecord|A-1\n"
+	       "problem|in|A-1: an entry names no package\n"
+	       "problem|in|A-1: an entry names no package\n"
+	       "problem|in|A-1: an entry names no package\n"
 	       "problem|in|A-1: an entry names no package\n"
 	       "problem|in|A-1: an entry names no package\n"
 	       "problem|in|A-1: an entry names no package\n"

@@ -517,6 +517,59 @@ static void check_options(void)
 	CHECK_INT(inside(&settings[2], reports_no_landlock), 0);
 }
 
+/* Without a root nothing can be opened, whichever layers there are. */
+static int nothing_opens(void)
+{
+	struct open_how how = { .flags = O_RDONLY };
+
+	if (open("/", O_RDONLY) >= 0 || errno != EACCES)
+		return 1;
+	if (openat(root_fd, "usr/lib/file", O_RDONLY) >= 0 || errno != EACCES)
+		return 2;
+	if (open("secret", O_RDONLY) >= 0 || errno != EACCES)
+		return 3;
+	if (syscall(__NR_openat2, root_fd, "usr/lib/file", &how, sizeof(how)) >= 0 ||
+	    errno != EACCES)
+		return 4;
+	return 0;
+}
+
+static void check_without_root(void)
+{
+	const int root = root_fd;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		/* Without both layers there would be nothing left to hold it. */
+		if ((!settings[i].nobody && geteuid() != 0) ||
+		    (settings[i].without & SAP_SANDBOX_SECCOMP))
+			continue;
+		root_fd = -1;
+		CHECK_INT(inside(&settings[i], nothing_opens), 0);
+		root_fd = root;
+	}
+}
+
+/* The log is a regular file; output to it is allowed where it was asked for. */
+static void check_write_files(void)
+{
+	struct sap_sandbox_options options = { .write_files = true };
+	struct sap_err err = { 0 };
+	int status = 0;
+
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		options.write_files = i == 1;
+		if (pid == 0) {
+			if (sap_sandbox_enter(-1, &options, &report, &err) < 0)
+				_exit(201);
+			_exit(write(log_fd, "x", 1) == 1);
+		}
+		must(pid > 0 && waitpid(pid, &status, 0) == pid, "fork");
+		CHECK_INT(WIFEXITED(status) ? WEXITSTATUS(status) : -1, i);
+	}
+}
+
 static void make_tree(void)
 {
 	snprintf(top, sizeof(top), "%s/sap-sandbox-XXXXXX", getenv("TMPDIR") ?: "/tmp");
@@ -566,6 +619,8 @@ int main(void)
 			check_setting(&settings[i]);
 	}
 	check_options();
+	check_without_root();
+	check_write_files();
 	remove_tree();
 	return check_done();
 }
