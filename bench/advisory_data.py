@@ -197,3 +197,12 @@ def write_root(top, n_packages, kernel):
             with open(os.path.join(top, "var", "lib", "dpkg", "info", f"lib{k}-{i}.list"), "w",
                       encoding="ascii") as files:
                 files.write("/.\n")
+
+
+def binaries(status):
+    """(binary package, source package)"""
+    with open(status, encoding="ascii") as f:
+        for paragraph in f.read().split("\n\n"):
+            fields = dict(line.split(": ", 1) for line in paragraph.splitlines())
+            if fields:
+                yield fields["Package"], fields["Source"]

@@ -37,6 +37,7 @@
 #define SAP_ELF_SYMBOL_NAME_MAX (64 * SAP_KIB)   /* bytes of a symbol's name */
 #define SAP_ELF_SYMBOL_BYTES_MAX (512 * SAP_MIB) /* bytes of all symbol names of an object */
 #define SAP_ELF_DLOPEN_NOTES_MAX 1024u           /* .note.dlopen entries of one object */
+#define SAP_ELF_GO_TEXT_MAX (8 * SAP_MIB)        /* Go's list of modules */
 
 /* Package databases. */
 #define SAP_PACKAGES_MAX 500000u
@@ -51,6 +52,9 @@
 #define SAP_RPM_RELATION_BYTES_MAX (4 * SAP_MIB) /* text of one package's relations */
 #define SAP_RPM_PATH_BYTES_MAX (2 * SAP_GIB)     /* text of all paths of one database */
 #define SAP_SQLITE_STEPS_MAX 100000000ULL        /* operations of SQLite in one query */
+#define SAP_LANGUAGE_FILE_MAX (4 * SAP_MIB)      /* METADATA, package.json, a gemspec */
+#define SAP_LANGUAGE_NAME_MAX 1024u              /* bytes of a name or version in them */
+#define SAP_GO_MODULES_MAX 65536u                /* modules of one program */
 
 /* Facts. */
 #define SAP_RECORD_MAX (8 * SAP_MIB)   /* one CBOR record */

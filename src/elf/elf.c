@@ -280,6 +280,9 @@ static int read_parts(struct sap_elf_ctx *c)
 	if ((r = sap_elf_read_dynamic(c)) < 0)
 		return r;
 	set_kind(c);
+	/* Before the sections: what it reads holds their headers. */
+	if ((c->want & SAP_ELF_GO) && (r = sap_elf_read_go(c)) < 0)
+		return r;
 	if ((c->want & SAP_ELF_RELOCS) && (r = sap_elf_read_sections(c)) < 0)
 		return r;
 	if ((c->want & SAP_ELF_STRINGS) && c->imports_dlopen &&

@@ -53,6 +53,8 @@ struct sap_elf {
 	struct sap_strs dlopen_note_json; /* one per note */
 	struct sap_str go_version;        /* "go1.22.1"; empty: not made by Go, or not known */
 	struct sap_str go_modules;        /* lines of runtime/debug.BuildInfo, without framing */
+	struct sap_elf_fault go_fault;    /* why these two are not told; code 0: nothing is wrong.
+					   * The object is not damaged by it. */
 	struct sap_elf_fault faults[SAP_ELF_FAULTS_MAX];
 	uint32_t n_faults; /* further ones are dropped: the object is damaged anyway */
 };

@@ -95,7 +95,7 @@ struct sap_rec_package {
 	uint32_t id; /* counts up from 1 in the order of the target; named by its files */
 	enum sap_package_type type;
 	struct sap_str name;
-	struct sap_str version; /* full: with epoch (unless it is 0 or absent) and release */
+	struct sap_str version;        /* full: with epoch (unless it is 0 or absent) and release */
 	struct sap_str arch;           /* gem: its platform, absent for "ruby" */
 	struct sap_str source;         /* source package's name */
 	struct sap_str source_version; /* full version of the source package */
