@@ -40,7 +40,7 @@ static int open_next(struct sap_store_writer *w, bool fresh, struct sap_err *err
 	/* No sync and no journal that survives: until the rename the file is nobody's. The
 	 * journal is for dropping a stream. */
 	static const char settings[] =
-		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-16384;"
+		"PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=OFF; PRAGMA cache_size=-8192;"
 		"PRAGMA temp_store=FILE; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;";
 	int rc, r;
 

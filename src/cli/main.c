@@ -10,21 +10,36 @@
  *             cmd_links.c    `sapper links`: options; trees, counts, chains
  *             links_ask.c    programs looked up on demand, round by round
  *             links_modes.c  reverse, census, unneeded; links_why.c chains to a library
+ *             cmd_db.c       `sapper db`; db_import.c db_status.c db_update.c its verbs
+ *             advice.c       which store, exceptions, VEX; helper.c helper programs
+ *             main_import.c main_fetch.c  the programs sapper-import and sapper-fetch
  *             target.c       what TARGET means; facts files; CPU levels
  *             output.c       where answers and messages go; progress
  *   report/   report.c       one call a view, text or JSON behind it
  *             tty.c json.c   the two writers
  *             scan_*.c       the view of a scan; scan_tables.c its tables, object_json.c objects
+ *             findings_*.c   what advisories say; db_report.c the store
  *             links_*.c      trees; tree_tty.c how they are drawn; gaps.c what could not be read
  *             answers_*.c    chains, unneeded, census; census_tty.c; reverse.c reverse_tty.c
  *   link/     link.c         the loader simulated: memory of one target's searches
  *             closure.c      load order; search.c rpath.c cache.c env.c abi.c where to look
  *             versions.c     symbol versions; beyond.c PAM, NSS, dlopen
  *             why.c unneeded.c  questions about a closure; radius.c counts over all programs
+ *   advisory/ judge*.c       facts and a store to findings; enrich.c what is known beside
+ *             match.c weigh.c rule.c steps.c  statements about one package weighed, explained
+ *             origin*.c      whose package it is; space.c releases and ecosystems
+ *             review*.c toml*.c purl_match.c  exceptions and VEX; findings.c their order
+ *             store*.c       the SQLite file; rows.c claim.c the form that goes in
+ *   import/   import.c document.c archive.c  inputs; formats.c the list; jsontree.c jsonstream.c
+ *             osv*.c debian*.c ubuntu.c secdb.c arch.c csaf*.c openvex.c cyclonedx.c vex.c
+ *             cve.c kev.c epss.c functions.c rowsfile.c  a publication each; csv.c ids.c lists.c
+ *   fetch/    fetch.c fetch_state.c  one file by HTTPS
+ *   version/  version.c      the front; a scheme a file; npmrange.c; cvss*.c
  *   extract/  session.c      the parent: requests, dead workers; child.c one worker process
  *             worker.c       the worker: walk.c the tree, paths.c and folders.c on demand,
  *                            object.c one file, notes.c JSON in notes
- *   sandbox/  sandbox.c      the cage of whatever parses hostile bytes; sandbox_filter.c
+ *   sandbox/  sandbox.c      the cage of whatever parses hostile bytes; sandbox_filter.c;
+ *                            writes.c that of what downloads
  *   sysconf/  ldcache.c ldconf.c  what loaders go by; modules.c nsswitch.conf and PAM
  *             units.c unitfile.c initscripts.c  services
  *   catalog/  catalog.c      all package databases: dpkg*.c rpm*.c apk.c pacman.c; osrelease.c
@@ -52,7 +67,7 @@ static void print_help(FILE *to)
 {
 	fputs("usage: sapper COMMAND [OPTIONS] [ARGUMENTS]\n"
 	      "\n"
-	      "Which native code is on a system, who loads it, and why.\n"
+	      "Which native code is on a system, who loads it and why, and what is wrong with it.\n"
 	      "It reads, it never executes anything of a target, and it changes nothing.\n"
 	      "\n",
 	      to);
@@ -66,8 +81,10 @@ static void print_help(FILE *to)
 	      "  sapper links sshd                   what sshd loads, and why\n"
 	      "  sapper links --why liblzma.so.5 sshd\n"
 	      "  sapper links --reverse liblzma.so.5 everything that would load it\n"
+	      "  sapper scan --explain CVE-2024-3094 why this host is affected, or not\n"
+	      "  sapper db update                    current advisories\n"
 	      "\n"
-	      "exit status: 0 done, 2 usage or failure\n",
+	      "exit status: 0 done, 1 done with losses (db), 2 usage or failure\n",
 	      to);
 }
 

@@ -179,9 +179,10 @@ def other_line(lines, release, version):
 
 
 def judge_root(known, release, units):
-    """(rows, counts, sources and versions that are not judged) for (source, version) pairs."""
+    """(rows, counts, sources and versions that are not judged) for {(source, version): names of its
+    packages}."""
     rows, counts, others = collections.Counter(), collections.Counter(), set()
-    for source, version in units:
+    for (source, version), packages in units.items():
         lines = known.get(source, [])
         if other_line(lines, release, version):
             others.add((source, version))
@@ -196,7 +197,7 @@ def judge_root(known, release, units):
                 continue
             counts[verdict[0]] += 1
             if verdict[0] not in ("fixed", "not_affected"):
-                rows[Row(name, source, version, *verdict)] += 1
+                rows[Row(name, source, version, *verdict, packages)] += 1
     return rows, {s: counts[s] for s in ("affected", "unfixed", "under_investigation", "fixed",
                                          "not_affected")}, others
 
@@ -220,6 +221,13 @@ def unit(p):
     if p.source.startswith("linux-signed-"):
         return "linux", p.version
     return p.source, p.source_version
+
+
+def units_of(packages):
+    units = collections.defaultdict(list)
+    for p in packages:
+        units[unit(p)].append(p.name)
+    return {u: tuple(sorted(names)) for u, names in units.items()}
 
 
 def interesting(lines, release):
@@ -280,7 +288,7 @@ def check_made_up(count, db, root, known, release, system):
     roots.dpkg(root, packages + THIRD_PARTY)
     roots.os_release(root, **system)
     there = [p for p in packages if "config-files" not in str(p.extra)]
-    rows, counts, others = judge_root(known, release, {unit(p) for p in there})
+    rows, counts, others = judge_root(known, release, units_of(there))
     not_judged = [p.name for p in there if unit(p) in others] + [p.name for p in THIRD_PARTY]
     doc = roots.scan(db, root)
     roots.compare(count, f"Debian {release or 'trixie/sid'}, {len(there)} made-up packages", doc,
@@ -288,7 +296,7 @@ def check_made_up(count, db, root, known, release, system):
 
 
 def check_real(count, db, root, known, number):
-    units = {unit(p) for p in installed(root)}
+    units = units_of(installed(root))
     rows, counts, others = judge_root(known, NAMES[number], units)
     doc = roots.scan(db, root)
     roots.compare(count, f"Debian {number}, a real root, {len(units)} sources", doc, rows, counts,

@@ -6,814 +6,576 @@ lies and serves bombs. Cases run at the same time, as most of them wait; no netw
     tests/live/update.py [WORD...]       only cases whose names hold one of the words
 """
 import concurrent.futures
-import contextlib
-import hashlib
-import inspect
+import gzip
+import io
+import json
 import os
 import random
 import resource
-import shutil
-import socket
-import stat
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from live import Count  # noqa: E402
-from tls_server import Certificates, Proxy, Server  # noqa: E402
-
-BODY = random.Random(3).randbytes(300_000)
-OTHER = random.Random(4).randbytes(280_000)
-TAG, TAG2 = '"one"', '"two"'
-AT_ONCE = 8
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+from tls_server import Certificates, Proxy  # noqa: E402
+from update_case import (AT_ONCE, World, digest, environment, programs, reachable,  # noqa: E402
+                         run_case, size_of, wait_for)
+import update_fetch  # noqa: E402
 
 
-def digest(data):
-    return hashlib.sha256(data).hexdigest()
+# ---- what is published ---------------------------------------------------------------------
+
+def record(ecosystem, n, fixed="2"):
+    return {"schema_version": "1.7.0", "id": f"T-{n}", "modified": "2026-11-20T00:00:00Z",
+            "affected": [{"package": {"ecosystem": ecosystem, "name": f"p{n}"},
+                          "ranges": [{"type": "ECOSYSTEM",
+                                      "events": [{"introduced": "0"}, {"fixed": fixed}]}]}]}
 
 
-class Answer:
-    """What sapper-fetch, or sapper, said."""
-
-    def __init__(self, run, seconds):
-        self.status, self.seconds = run.returncode, seconds
-        self.text = run.stdout.decode(errors="replace")
-        self.said = run.stderr.decode(errors="replace")
-        lines = self.text.splitlines()
-        self.word = lines[0] if lines else ""
-        self.fields = dict(line.split(" ", 1) for line in lines[1:] if " " in line)
-
-    def __str__(self):
-        return f"status {self.status}, {self.seconds:.1f} s, {self.text!r}, {self.said!r}"
+def zipped(files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files:
+            archive.writestr(name, text)
+    return out.getvalue()
 
 
-class World:
-    """What the cases share."""
-
-    def __init__(self, folder, programs):
-        self.folder, self.programs = folder, programs
-        certificates = os.path.join(folder, "made")
-        os.mkdir(certificates)
-        self.certificates = Certificates(certificates)
-        self.ca = self.certificates.path("ca.pem")
-        self.server = Server(self.certificates)
-        self.count, self.lock = Count(), threading.Lock()
-        self.slow = 4 if "ASAN_OPTIONS" in os.environ else 1
+def osv(ecosystem, numbers, fixed="2", noise=0):
+    """all.zip; noise: bytes that make it longer."""
+    files = [(f"T-{n}.json", json.dumps(record(ecosystem, n, fixed))) for n in numbers]
+    if noise:
+        text = random.Random(5).randbytes(noise // 2).hex()
+        more = {**record(ecosystem, 0, fixed), "id": "T-noise"}
+        files += [("noise.json", json.dumps({**more, "database_specific": {"noise": text}}))]
+    return zipped(files)
 
 
-class Case:
-    """One case: a folder, paths on the server, and checks under its name."""
+def osv_lines(ecosystem, numbers, fixed="2"):
+    """The same as one file of JSON lines: quickly made, small, and much to import."""
+    one = json.dumps(record(ecosystem, 10**9, fixed))
+    lines = [one.replace("1000000000", str(n)) for n in numbers]
+    return zipped([("all.jsonl", "\n".join(lines))])
 
-    def __init__(self, world, name):
-        self.world, self.server, self.name = world, world.server, name
-        self.folder = tempfile.mkdtemp(prefix=name + "-", dir=world.folder)
-        os.chmod(self.folder, 0o755)
-        self.numbers = iter(range(1000))
 
-    def each(self, function, items):
-        """function(case, *item) for all of them at the same time, each in a folder of its own."""
-        def one(item):
-            return function(Case(self.world, self.name), *item)
-        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(one, items))
+def kev(*names):
+    return json.dumps({"title": "CISA Catalog of Known Exploited Vulnerabilities",
+                       "catalogVersion": "2026.11.20", "dateReleased": "2026-11-20T00:00:00.0Z",
+                       "count": len(names), "vulnerabilities": [
+                           {"cveID": n, "vendorProject": "v", "product": "p",
+                            "vulnerabilityName": "n", "dateAdded": "2026-11-19",
+                            "shortDescription": "s", "requiredAction": "a",
+                            "dueDate": "2026-12-01", "knownRansomwareCampaignUse": "Unknown",
+                            "notes": "", "cwes": []} for n in names]}).encode()
 
-    def clear(self):
-        shutil.rmtree(self.folder)
-        os.mkdir(self.folder)
 
-    def check(self, held, what, detail=""):
-        with self.world.lock:
-            return self.world.count.check(held, f"{self.name}: {what}", detail)
+def epss(*names):
+    lines = ["#model_version:v2025.03.14,score_date:2026-11-20T00:00:00+0000",
+             "cve,epss,percentile", *(f"{n},0.5,0.9" for n in names), ""]
+    return gzip.compress("\n".join(lines).encode())
 
-    def skip(self, what, reason):
-        with self.world.lock:
-            self.world.count.skip(f"{self.name}: {what}", reason)
 
-    def path(self, name="f"):
-        return os.path.join(self.folder, name)
+class Site:
+    """A mirror for one case: NAME/all.zip of each ecosystem, kev, epss; and the store."""
 
-    def there(self):
-        return sorted(os.listdir(self.folder))
+    def __init__(self, case):
+        self.case = case
+        self.base = f"{case.server.url}/{os.path.basename(case.folder)}"
+        self.store = case.path("db")
+        self.put("kev", kev("CVE-2024-3094"), '"k1"')
+        self.put("epss", epss("CVE-2024-3094", "CVE-2021-44228"), '"e1"')
+        self.put("Debian", osv("Debian:12", range(5)), '"d1"')
 
-    def bytes(self, name="f"):
-        with open(self.path(name), "rb") as f:
+    def path(self, name):
+        base = self.base[len(self.case.server.url):]
+        return f"{base}/{name}" if name in ("kev", "epss") else f"{base}/{name}/all.zip"
+
+    def put(self, name, body, tag, *fields, **how):
+        self.on(name, lambda x: x.file(body, tag, *fields, **how))
+
+    def on(self, name, handler):
+        self.case.server.on(self.path(name), handler)
+
+    def seen(self, name):
+        return self.case.server.seen(self.path(name))
+
+    def command(self, *args, options=None, timeout=5, retries=0):
+        options = ["--mirror", self.base, "--kev-url", self.base + "/kev",
+                   "--epss-url", self.base + "/epss", "--db", self.store] \
+            if options is None else options
+        return [self.case.world.programs["sapper"], "db", "update", "--cacert", self.case.world.ca,
+                "--timeout", str(timeout), "--retries", str(retries), *options, *args]
+
+    def update(self, *args, env=None, before=None, user=None, **how):
+        return self.case.run(self.command(*args, **how), env, before, user)
+
+    def start(self, *args, **how):
+        return subprocess.Popen(self.command(*args, **how), env=environment(),
+                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def ask(self, *args):
+        run = subprocess.run([self.case.world.programs["sapper"], "db", *args, "--db", self.store],
+                             capture_output=True, check=False, env=environment())
+        if run.returncode:
+            raise RuntimeError(f"db {args}: {run.stderr.decode(errors='replace')}")
+        return run.stdout.decode()
+
+    def sources(self):
+        """KIND/NAME to records."""
+        found = json.loads(self.ask("status", "--format", "json"))["sources"]
+        return {f"{s['kind']}/{s['name']}": s for s in found}
+
+    def rows(self, source):
+        return self.ask("export", "--source", source)
+
+    def held(self, source="osv/Debian"):
+        """Names of records and what repairs them."""
+        rows = [r.split("\t") for r in self.rows(source).splitlines()]
+        return {r[1] for r in rows if r[0] in ("record", "kev", "epss")}, \
+            {f for r in rows if r[0] == "claim" for f in r if f.startswith("fixed=")}
+
+    def bytes(self):
+        with open(self.store, "rb") as f:
             return f.read()
 
-    def put(self, name, data):
-        with open(self.path(name), "wb") as f:
-            f.write(data)
+    def leftovers(self):
+        return [n for n in self.case.there() if n not in ("db", "db.lock")]
 
-    def on(self, handler, server=None):
-        """An address of its own."""
-        server = server or self.server
-        path = f"/{os.path.basename(self.folder)}/{next(self.numbers)}"
-        server.on(path, handler)
-        return server.url + path
-
-    def seen(self, url, server=None):
-        server = server or self.server
-        return server.seen(url[len(server.url):])
-
-    def command(self, url, *options, retries=0, timeout=5, ca=None):
-        return [self.world.programs["sapper-fetch"], "--dir", self.folder, "--name", "f",
-                "--cacert", ca or self.world.ca, "--timeout", str(timeout),
-                "--retries", str(retries), *options, url]
-
-    def fetch(self, url, *options, env=None, before=None, user=None, **more):
-        return self.run(self.command(url, *options, **more), env, before, user)
-
-    def run(self, command, env=None, before=None, user=None):
-        start = time.monotonic()
-        run = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                             env=environment(env), preexec_fn=before, user=user, timeout=120)
-        return Answer(run, time.monotonic() - start)
-
-    def good(self, answer, body, what, resumed=None):
-        """It was fetched, and the bytes are right by three ways of looking."""
-        held = (answer.status == 0 and answer.word == "fetched" and self.bytes() == body and
-                answer.fields["digest"] == digest(body) and
-                int(answer.fields["bytes"]) == len(body) and
-                (resumed is None or int(answer.fields["resumed"]) == resumed))
-        return self.check(held, what, f"{answer} {self.there()}")
-
-    def bad(self, answer, *words, what="fails", files=(), within=None):
-        """It failed, said why, in time, and left only these files."""
-        held = (answer.status == 2 and not answer.text and
-                all(w in answer.said for w in words) and
-                (files is None or self.there() == sorted(files)) and
-                (within is None or answer.seconds < within * self.world.slow))
-        return self.check(held, what, f"{answer} {self.there()}; wanted {words}")
+    def first(self):
+        """A store to begin with."""
+        answer = self.update("Debian")
+        self.case.check(answer.status == 0, "the first update", answer)
 
 
-def environment(more=None):
-    env = {k: v for k, v in os.environ.items()
-           if k.lower() not in PROXIES and not k.startswith("SAPPER_")}
-    return {**env, **(more or {})}
+def names(numbers):
+    return {f"T-{n}" for n in numbers}
 
 
-# ---- whom it trusts ------------------------------------------------------------------------
+# ---- what it is for ------------------------------------------------------------------------
 
-def only_https(case):
-    plain = socket.create_server(("127.0.0.1", 0))
-    plain.settimeout(0.2)
-    http = f"http://127.0.0.1:{plain.getsockname()[1]}/x"
-    for url in (http, "HTTP" + http[4:], "ftp://127.0.0.1/x", "file:///etc/hostname", "x", ""):
-        case.bad(case.fetch(url, retries=3), "https", what=f"{url!r} is refused", within=1)
-    for status in (301, 302, 307, 308):
-        url = case.on(lambda x, s=status: x.answer(s, b"", "Location: " + http))
-        case.bad(case.fetch(url, retries=3), what=f"{status} to http is refused", within=1)
-        case.check(len(case.seen(url)) == 1, f"{status} to http: no second try")
-    url = case.on(lambda x: x.answer(302, b"", "Location: file:///etc/hostname"))
-    case.bad(case.fetch(url, retries=3), what="a redirect to a file is refused", within=1)
-    try:
-        plain.accept()
-        case.check(False, "nobody asks without TLS")
-    except TimeoutError:
-        case.check(True, "nobody asks without TLS")
+def updates(case):
+    site = Site(case)
+    body, tag = osv("Debian:12", range(5)), '"with\\backslash"'
+    site.put("Debian", body, tag, "Last-Modified: Fri, 20 Nov 2026 05:06:07 GMT")
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and "osv/Debian: 5 advisories" in answer.said, "the first time",
+               answer)
+    case.check(site.held() == (names(range(5)), {"fixed=2"}), "Debian is there", site.held())
+    case.check(site.held("kev/CISA")[0] == {"CVE-2024-3094"}, "KEV is there")
+    case.check(site.held("epss/FIRST")[0] == {"CVE-2024-3094", "CVE-2021-44228"}, "EPSS is there")
+    source = next(r for r in site.rows("osv/Debian").splitlines() if r.startswith("source"))
+    for field in (f"digest=sha256:{digest(body)}", f"origin={site.base}/Debian/all.zip",
+                  "date=2026-11-20T05:06:07Z", "etag=" + tag.replace("\\", "\\\\"), "checked=2"):
+        case.check("\t" + field in source, f"{field[:8]} is recorded", source)
+    case.check(not site.leftovers(), "nothing is left", site.leftovers())
+    before = {n: site.rows(n) for n in site.sources()}
+    time.sleep(1.1)
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and answer.said.count("unchanged") == 3, "nothing new", answer)
+    asked = [site.seen(n)[1].get("if-none-match") for n in ("Debian", "kev", "epss")]
+    case.check(asked == [tag, '"k1"', '"e1"'], "was asked by tags", asked)
+    after = {n: site.rows(n) for n in site.sources()}
 
-
-def certificates(case):
-    for kind in case.world.certificates.KINDS:
-        server = Server(case.world.certificates, kind)
-        url = case.on(lambda x: x.file(BODY, TAG), server)
-        if kind == "good":
-            case.good(case.fetch(url), BODY, "a good certificate")
-            case.good(case.fetch(url.replace("127.0.0.1", "localhost")), BODY, "its other name")
-            answer = case.fetch(url, ca=case.world.certificates.path("wrong-ca.pem"), retries=3)
-            case.clear()
-            case.bad(answer, "certificate", what="only --cacert is trusted", within=1)
-            command = case.command(url, retries=3)
-            del command[5:7]
-            case.bad(case.run(command), "certificate", what="without --cacert, the system's",
-                     within=1)
-            case.bad(case.fetch(url, ca="/nonexistent"), what="no such --cacert", within=1)
-            continue
-        case.bad(case.fetch(url, retries=3), "certificate", what=f"{kind} is refused", within=1)
-        case.check(not server.requests, f"{kind}: nothing was asked")
-
-
-def addresses(case):
-    port = case.server.port
-    for url in (f"https://user:secret@127.0.0.1:{port}/", f"https://user@127.0.0.1:{port}/"):
-        answer = case.fetch(url, retries=3)
-        case.bad(answer, "user name", what="no passwords in addresses", within=1)
-        case.check("secret" not in answer.said, "and they are not repeated")
-    for url in ("https://127.0.0.1/a b", "https://127.0.0.1/\r\nX: y", "https://h\u00e9/",
-                "https://127.0.0.1/" + "x" * 5000):
-        case.bad(case.fetch(url, retries=3), what=f"{url[:24]!r} is no address", within=1)
-    url = case.on(lambda x: x.answer(200, BODY))
-    for name in ("", "../f", "a/b", ".", "..", ".f", "n" * 300):
-        command = case.command(url)
-        command[4] = name
-        case.bad(case.run(command), what=f"{name[:8]!r} is no name", within=1)
-    for tag in ("x", "\"x", '"a\r\nb: c"', 'w/"x"'):
-        case.bad(case.fetch(url, "--etag", tag), what=f"{tag!r} is no tag", within=1)
-    case.check(not case.seen(url), "nothing was asked")
+    def rest(rows):
+        return [[f for f in r.split("\t") if not f.startswith("checked=")]
+                for r in rows.splitlines()]
+    case.check(all(before[n] != after[n] and rest(before[n]) == rest(after[n]) for n in before),
+               "only the date of the check is new")
+    site.put("Debian", osv("Debian:12", range(3, 8), "3"), '"d2"')
+    answer = site.update("-q", "Debian")
+    case.check(answer.status == 0 and not answer.said, "a new one, quietly", answer)
+    case.check(site.held() == (names(range(3, 8)), {"fixed=3"}), "took the place of the old")
+    case.check("if-range" not in site.seen("Debian")[2], "in one piece")
+    site.put("Debian", osv("Debian:12", range(2)), 'W/"d3"')
+    site.update("Debian")
+    answer = site.update("Debian")
+    case.check("osv/Debian: unchanged" in answer.said, "a weak tag", answer)
+    site.put("Debian", osv("Debian:12", range(4)), None)
+    for _ in range(2):
+        answer = site.update("Debian")
+        case.check(answer.status == 0 and "osv/Debian: 4 adv" in answer.said, "no tag", answer)
 
 
-def redirects(case):
-    target = case.on(lambda x: x.file(BODY, TAG))
-    first = case.on(lambda x: x.answer(302, b"moved", "Location: " + target, 'ETag: "of 302"'))
-    answer = case.fetch(first)
-    case.good(answer, BODY, "a redirect is followed")
-    case.check(answer.fields["etag"] == TAG, "the tag is that of the file", answer)
-    loop = case.on(lambda x: x.answer(302, b"", "Location: " + x.path))
-    answer = case.fetch(loop, retries=3)
-    case.bad(answer, "redirects", what="a loop ends", files=["f", "f.tag"], within=1)
-    case.check(len(case.seen(loop)) == 6, "after 5", len(case.seen(loop)))
-
-    def endless(x):
-        x.head(302, "Location: " + target, "Content-Length: 1000000000000")
-        with contextlib.suppress(OSError):
-            while True:
-                x.raw(bytes(65536))
-    answer = case.fetch(case.on(endless), "--etag", '"old"')
-    case.check(answer.seconds < 12 * case.world.slow, "an endless text of a redirect ends", answer)
-
-
-# ---- conditions ----------------------------------------------------------------------------
-
-def unchanged(case):
-    for tag in (TAG, 'W/"weak"', '"with,comma"', '"back\\slash"', '""'):
-        url = case.on(lambda x, t=tag: x.file(BODY, t))
-        answer = case.fetch(url, "--etag", tag)
-        case.check(answer.status == 0 and answer.word == "unchanged" and
-                   answer.fields == {"etag": tag} and not case.there(), f"{tag} is unchanged",
+def ecosystems(case):
+    site = Site(case)
+    for name, path in (("Rocky Linux", "Rocky%20Linux"), ("Debian:12", "Debian%3A12"),
+                       ("GitHub Actions", "GitHub%20Actions"), ("a?b#c%d&e", "a%3Fb%23c%25d%26e"),
+                       ("H\u00e9", "H%C3%A9")):
+        site.put(path, osv("PyPI", [7]), '"r"')
+        answer = site.update(name)
+        case.check(answer.status == 0 and len(site.seen(path)) == 1 and
+                   site.held("osv/" + name)[0] == {"T-7"}, f"{name} is {path}", answer)
+    there = site.bytes()
+    n = len(case.server.requests)
+    for name in ("../x", "..", ".", "", "/etc", "a/../b", "x\ny", "\x1b[31m", "x" * 300,
+                 "../../kev", ".hidden"):
+        answer = site.update(name)
+        case.check(answer.status == 2 and "\x1b" not in answer.said, f"{name[:9]!r} is none",
                    answer)
-        case.check(case.seen(url)[0].get("if-none-match") == tag, f"{tag} was asked")
-    modified = "Last-Modified: Wed, 21 Oct 2026 07:28:00 GMT"
-    url = case.on(lambda x: x.file(OTHER, TAG2, modified))
-    answer = case.fetch(url, "--etag", TAG)
-    case.good(answer, OTHER, "a changed file is fetched")
-    case.check(answer.fields["etag"] == TAG2 and answer.fields["modified"] == "1792567680",
-               "with its tag and date", answer)
-    for bad in ("none", '"two', '"a b"', '"' + "x" * 600 + '"', '"a"b"'):
-        url = case.on(lambda x, t=bad: x.answer(200, BODY, "ETag: " + t))
-        answer = case.fetch(url)
-        case.good(answer, BODY, f"with a tag {bad[:8]}")
-        case.check("etag" not in answer.fields, f"{bad[:8]} is no tag", answer)
+    asked = [p for p, _ in case.server.requests[n:] if p.startswith(site.path("")[:-9])]
+    case.check(not asked and site.bytes() == there and not site.leftovers(),
+               "nothing was asked for or changed", asked)
+    answer = site.update("PyPI", "PyPI", "PyPI")
+    case.check(len(site.seen("PyPI")) == 1 and answer.status == 1, "named thrice, asked once",
+               answer)
 
 
-def lying_304(case):
-    url = case.on(lambda x: x.head(304, "ETag: " + TAG))
-    case.bad(case.fetch(url), "304", what="304 to no condition is no success")
-    case.bad(case.fetch(url, "--etag", '"old"'), "304", what="304 of another file is none")
-    answers = [lambda x: x.head(304, "ETag: " + TAG), lambda x: x.file(BODY, TAG)]
-    url = case.on(lambda x: answers.pop(0)(x))
-    case.good(case.fetch(url, "--etag", '"old"', retries=1), BODY, "asks without condition then", 0)
-    case.check("if-none-match" not in case.seen(url)[1], "with nothing to answer 304 to")
-    case.clear()
-    answers = [lambda x: x.file(BODY, TAG, cut=1000), lambda x: x.head(304, "ETag: " + TAG),
-               lambda x: x.file(BODY, TAG)]
-    url = case.on(lambda x: answers.pop(0)(x))
-    case.good(case.fetch(url, "--etag", '"old"', retries=3), BODY, "304 to a range begins anew", 0)
+def without_names(case):
+    site = Site(case)
+    site.put("PyPI", osv("PyPI", [1]), '"p"')
+    site.update("PyPI")
+    case.put("own.json", json.dumps(record("PyPI", 9)).encode())
+    subprocess.run([case.world.programs["sapper"], "db", "import", "-q", "--db", site.store,
+                    "--source", "osv/ours", case.path("own.json")], check=True, env=environment())
+    answer = site.update()
+    case.check("osv/PyPI: unchanged" in answer.said, "what was downloaded before", answer)
+    case.check("osv/ours" not in answer.said and "osv/ours" in site.sources(),
+               "not what was imported by hand", answer)
 
 
-# ---- going on ------------------------------------------------------------------------------
-
-def resume(case):
-    answers = [lambda x: x.file(BODY, TAG, cut=100_000), lambda x: x.file(BODY, TAG, cut=50_000),
-               lambda x: x.file(BODY, TAG)]
-    url = case.on(lambda x: answers.pop(0)(x))
-    answer = case.fetch(url, retries=3)
-    case.good(answer, BODY, "after two cuts", 150_000)
-    ranges = [(h.get("range"), h.get("if-range")) for h in case.seen(url)]
-    case.check(ranges == [(None, None), ("bytes=100000-", TAG), ("bytes=150000-", TAG)],
-               "asked for the rest", ranges)
-    case.check(1 <= answer.seconds - 2 < 3 * case.world.slow, "pauses of 1 and 2 seconds", answer)
-
-
-def resume_later(case):
-    answers = [lambda x: x.file(BODY, TAG, cut=100_000), lambda x: x.file(BODY, TAG)]
-    url = case.on(lambda x: answers.pop(0)(x))
-    case.bad(case.fetch(url), what="cut off", files=["f.part", "f.part.tag"])
-    case.check(case.bytes("f.part") == BODY[:100_000], "what came stays")
-    case.good(case.fetch(url, "--etag", '"old"'), BODY, "another process goes on", 100_000)
-    case.check(case.there() == ["f", "f.tag"], "nothing else is left", case.there())
-    answers = [lambda x: x.file(OTHER, TAG2, cut=9), lambda x: x.file(OTHER, TAG2)]
-    case.bad(case.fetch(url), what="the next file is cut off", files=["f", "f.part", "f.part.tag"])
-    case.good(case.fetch(url), OTHER, "and gone on with, though an older one is there", 9)
-
-
-def resume_not(case):
-    """The same, but what is there is of no use: every one ends with the right bytes."""
-    full = [("a server without ranges", lambda x: x.file(OTHER, TAG, ranges=False)),
-            ("a file that has changed", lambda x: x.file(OTHER, TAG2))]
-
-    def answer_206(first, last, total, body, *fields):
-        def handler(x):
-            if "range" not in x.headers:
-                return x.file(OTHER, TAG)
-            return x.answer(206, body, f"Content-Range: bytes {first}-{last}/{total}", *fields)
-        return handler
-    tag = "ETag: " + TAG
-    n, end = len(OTHER), len(OTHER) - 1
-    wrong = [
-        ("ranges of a changed file", answer_206(1000, end, n, OTHER[1000:], "ETag: " + TAG2)),
-        ("ranges without a tag", answer_206(1000, end, n, OTHER[1000:])),
-        ("ranges with a weak tag", answer_206(1000, end, n, OTHER[1000:], "ETag: W/" + TAG)),
-        ("another range", answer_206(1001, end, n, OTHER[1001:], tag)),
-        ("the range from the start", answer_206(0, end, n, OTHER, tag)),
-        ("no total", answer_206(1000, end, "*", OTHER[1000:], tag)),
-        ("last before first", answer_206(1000, 999, n, OTHER[1000:], tag)),
-        ("last behind total", answer_206(1000, n, n, OTHER[1000:], tag)),
-        ("a range of 2^64", answer_206(1000, 2**64, 2**64 + 1, OTHER[1000:], tag)),
-        ("more than the range", answer_206(1000, end, n, OTHER[1000:] + b"more", tag)),
-        ("several parts", lambda x: x.answer(
-            206 if "range" in x.headers else 200,
-            b"--x\r\n\r\n" if "range" in x.headers else OTHER, tag)),
-        ("416", lambda x: x.answer(416, b"", tag) if "range" in x.headers else x.file(OTHER, TAG)),
-    ]
-
-    def one(case, what, handler):
-        case.put("f.part", BODY[:1000])
-        url = case.on(handler)
-        case.put("f.part.tag", f"{TAG}\n{url}\n".encode())
-        case.good(case.fetch(url, retries=1), OTHER, what, 0)
-        seen = [h.get("range") for h in case.seen(url)]
-        want = ["bytes=1000-"] + ([None] if (what, handler) in wrong else [])
-        case.check(seen == want, f"{what}: asked as it should", seen)
-    case.each(one, full + wrong)
-    answers = [answer_206(1000, 1999, n, OTHER[1000:2000], tag), lambda x: x.file(OTHER, TAG)]
-    case.put("f.part", OTHER[:1000])
-    url = case.on(lambda x: answers.pop(0)(x))
-    case.put("f.part.tag", f"{TAG}\n{url}\n".encode())
-    case.good(case.fetch(url, retries=1), OTHER, "less than asked", 2000)
+def places(case):
+    """Mirrors by option and environment."""
+    site = Site(case)
+    other = Site(case)
+    env = {"SAPPER_OSV_MIRROR": site.base, "SAPPER_KEV_URL": site.base + "/kev",
+           "SAPPER_EPSS_URL": site.base + "/epss", "SAPPER_DB": site.store}
+    answer = site.update("Debian", options=[], env=env)
+    case.check(answer.status == 0 and len(site.sources()) == 3, "by environment", answer)
+    os.unlink(site.store)
+    for value in ("none", None):
+        options = ["--db", site.store] + (["--kev-url", "none", "--epss-url", "none"]
+                                          if value is None else [])
+        more = {"SAPPER_KEV_URL": "none", "SAPPER_EPSS_URL": "none"} if value else {}
+        answer = site.update("Debian", options=options, env={**env, **more})
+        case.check(answer.status == 0 and set(site.sources()) == {"osv/Debian"}, "none", answer)
+    other.base = site.base + "/other"
+    other.put("Debian", osv("Debian:12", [77]), '"d1"')
+    answer = site.update("Debian", env=env,
+                         options=["--mirror", other.base + "//", "--kev-url", "none"])
+    case.check(answer.status == 0 and site.held()[0] == {"T-77"},
+               "an option comes first; the same tag elsewhere is another file", answer)
+    for option in ("--mirror", "--kev-url", "--epss-url"):
+        answer = site.update("Debian", option, "http://127.0.0.1:9/")
+        case.check(answer.status == 2 and "https" in answer.said, f"{option} without TLS", answer)
+    for option in ("--timeout", "--retries", "--max-size"):
+        answer = site.update("Debian", option, "-1")
+        case.check(answer.status == 2, f"{option} -1", answer)
+    proxy = Proxy()
+    answer = site.update("Debian", "--proxy", proxy.url)
+    case.check(answer.status == 0 and len(proxy.asked) == 3, "--proxy", answer)
+    proxy = Proxy()
+    answer = site.update("Debian", env={"https_proxy": proxy.url})
+    case.check(answer.status == 0 and len(proxy.asked) == 3, "https_proxy", answer)
+    answer = site.update("Debian", env={"https_proxy": proxy.url, "no_proxy": "127.0.0.1"})
+    case.check(answer.status == 0 and len(proxy.asked) == 3, "no_proxy", answer)
 
 
-def resume_never(case):
-    """What is there belongs to something else, or nobody knows to what."""
-    for what, tag, size in (("no tag", None, 1000), ("a weak tag", 'W/"one"\nURL\n', 1000),
-                            ("half a tag", '"one', 1000), ("half an address", '"one"\nhttps', 1000),
-                            ("another address", '"one"\nhttps://127.0.0.1/other\n', 1000),
-                            ("no address", '"one"\n', 1000), ("zeros", "\0" * 40, 1000),
-                            ("a long tag", '"' + "x" * 9000 + '"\nURL\n', 1000),
-                            ("more than may be", '"one"\nURL\n', 400_000)):
-        url = case.on(lambda x: x.file(BODY, TAG))
-        case.put("f.part", bytes(size))
-        if tag is not None:
-            case.put("f.part.tag", tag.replace("URL", url).encode())
-        case.good(case.fetch(url, "--max-size", "300000"), BODY, what, 0)
-        case.check("range" not in case.seen(url)[0], f"{what}: asks for all")
-        case.clear()
-    for tag in ("", 'W/"weak"'):
-        url = case.on(lambda x, t=tag: x.file(BODY, t, cut=1000))
-        case.bad(case.fetch(url), what=f"cut off with the tag {tag!r}: nothing is kept")
+# ---- what goes wrong -----------------------------------------------------------------------
+
+def bad_files(case):
+    good = osv("Debian:12", range(9), "9")
+    broken = bytearray(good)
+    broken[60] ^= 0xff
+    deep = "[" * 100_000 + "]" * 100_000
+    text = json.dumps(record("Debian:12", 1))
+    case.each(one_bad_file, [
+        ("a page", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"),
+        ("nothing", b""), ("zeros", bytes(100_000)), ("half a zip", good[:len(good) // 2]),
+        ("a zip without its end", good[:-30]), ("a zip without its list", good[:-500]),
+        ("a zip that ends between two files", good[:good.index(b"PK\3\4", len(good) // 2)]),
+        ("a broken zip", bytes(broken)), ("an empty zip", zipped([])),
+        ("another zip", zipped([("a.txt", "hello"), ("b.json", "{}")])),
+        ("a bomb", zipped([("T-1.json", bytes(1 << 30))])),
+        ("a bomb of text", zipped([("T-1.json", text[:-1] + ',"x":"' + "y" * (300 << 20) + '"}')])),
+        ("a deep one", zipped([("T-1.json", '{"id":"T-1","x":' + deep + "}")])),
+        ("JSON that is none", zipped([(f"T-{n}.json", '{"id":') for n in range(9)])),
+    ])
 
 
-def whole_before(case):
-    """A file that nobody took over is not fetched twice, and never given for another."""
-    url = case.on(lambda x: x.file(BODY, TAG))
-    case.good(case.fetch(url), BODY, "the first time", 0)
-    answer = case.fetch(url, "--etag", '"old"')
-    case.good(answer, BODY, "is there", len(BODY))
-    case.check(answer.fields["etag"] == TAG and case.seen(url)[1]["if-none-match"] == TAG,
-               "by its tag", answer)
-    case.check(case.fetch(url, "--etag", TAG).word == "unchanged", "what one has is unchanged")
-    other = case.on(lambda x: x.file(OTHER, TAG))
-    case.good(case.fetch(other), OTHER, "the same tag at another address is another file", 0)
-    changed = case.on(lambda x: x.file(BODY, TAG2))
-    case.put("f.tag", f"{TAG}\n{changed}\n".encode())
-    case.good(case.fetch(changed), BODY, "a changed file", 0)
-    os.unlink(case.path())
-    case.good(case.fetch(changed), BODY, "a tag without its file", 0)
-    case.put("f", b"short")
-    case.put("f.tag", b"")
-    case.good(case.fetch(changed), BODY, "a file without its tag", 0)
+def one_bad_file(case, what, body):
+    site = Site(case)
+    site.first()
+    before = site.held()
+    site.put("Debian", body, '"d2"')
+    site.put("kev", kev("CVE-2024-3094", "CVE-2026-1001"), '"k2"')
+    answer = site.update("Debian")
+    case.check(answer.status == 1 and "Debian" in answer.said, f"{what}: is said", answer)
+    case.check(answer.seconds < 20 * case.world.slow, f"{what}: in time", answer)
+    case.check(site.held() == before, f"{what}: Debian is as it was",
+               f"{answer} {site.held()}")
+    case.check(len(site.held("kev/CISA")[0]) == 2, f"{what}: the others are new")
+    case.check(not site.leftovers(), f"{what}: nothing is left", site.leftovers())
+    site.put("Debian", osv("Debian:12", range(9)), '"d3"')
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and site.held()[0] == names(range(9)), f"{what}: the next is good",
+               answer)
 
 
-def killed(case):
-    url = case.on(lambda x: x.file(BODY, TAG, drip=(20_000, 0.05)))
-    for n in range(3):
-        run = subprocess.Popen(case.command(url), env=environment(), stdout=subprocess.DEVNULL)
-        wait_for(lambda n=n: size_of(case.path("f.part")) > 40_000 * (n + 1))
+def not_to_be_had(case):
+    site = Site(case)
+    site.first()
+    there = site.bytes()
+    for name in ("Debian", "kev", "epss"):
+        site.on(name, lambda x: x.answer(503, b"no"))
+    answer = site.update("Debian")
+    case.check(answer.status == 2 and "as it was" in answer.said, "all 503", answer)
+    case.check(site.bytes() == there and not site.leftovers(), "not a byte has changed")
+    site.put("kev", kev("CVE-2026-1001"), '"k2"')
+    site.on("Debian", lambda x: x.stall())
+    answer = site.update("Debian", timeout=1)
+    case.check(answer.status == 1 and "osv/Debian stays as it was" in answer.said and
+               "epss/FIRST stays as it was" in answer.said and
+               answer.seconds < 5 * case.world.slow, "some", answer)
+    case.check(site.held("kev/CISA")[0] == {"CVE-2026-1001"} and len(site.held()[0]) == 5 and
+               len(site.held("epss/FIRST")[0]) == 2, "what could be had is new, all else is there")
+    site.put("Debian", osv("Debian:12", range(5), noise=3 << 20), '"large"')
+    answer = site.update("Debian", "--max-size", "1")
+    case.check("larger than 1048576" in answer.said and answer.status == 1, "--max-size", answer)
+    case.check(site.update("Debian", "--max-size", "2").status == 1, "2 MiB of zip")
+    fresh = Site(case)
+    fresh.store = case.path("fresh")
+    fresh.on("epss", lambda x: x.answer(404, b"no"))
+    for name in ("Debian", "kev"):
+        fresh.on(name, lambda x: x.answer(404, b"no"))
+    answer = fresh.update("Debian")
+    case.check(answer.status == 2 and not os.path.exists(fresh.store), "no store of nothing",
+               answer)
+
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as f:
+            return [int(p) for p in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def child_named(pid, name):
+    for child in children(pid):
+        try:
+            with open(f"/proc/{child}/comm", encoding="utf-8") as f:
+                if f.read().strip() == name[:15]:
+                    return child
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return None
+
+
+def killed_download(case):
+    for victim in ("sapper", "sapper-fetch"):
+        sub = type(case)(case.world, case.name)
+        site = Site(sub)
+        site.first()
+        there = site.bytes()
+        gone = threading.Event()
+
+        def drip(x, gone=gone):
+            try:
+                x.file(osv("Debian:12", range(9), noise=400_000), '"d2"', drip=(10_000, 0.1))
+            except OSError:
+                gone.set()
+        site.on("Debian", drip)
+        run = site.start("Debian", retries=3)
+        part = sub.path("db.downloads/osv_Debian.part")
+        wait_for(lambda part=part: size_of(part) > 30_000)
+        os.kill(run.pid if victim == "sapper" else child_named(run.pid, victim), 9)
+        said = run.communicate()[1]
+        case.check(gone.wait(5 * case.world.slow), f"{victim} killed: the download ends with it")
+        if victim == "sapper":
+            case.check(site.bytes() == there, "sapper killed: the store is as it was")
+        else:
+            case.check(run.returncode == 1 and "signal 9" in said, "said so", said)
+        case.check(len(site.held()[0]) == 5, f"{victim} killed: Debian is as it was")
+        site.put("Debian", osv("Debian:12", range(9), noise=400_000), '"d2"')
+        answer = site.update("Debian")
+        case.check(answer.status == 0 and len(site.held()[0]) == 10, f"{victim} killed: the next",
+                   answer)
+        last = site.seen("Debian")[-1]
+        case.check(last.get("if-range") == '"d2"' and
+                   int(last.get("range", "bytes=0-")[6:-1]) > 30_000, f"{victim} killed: goes on",
+                   last)
+        case.check(not site.leftovers(), f"{victim} killed: nothing is left", site.leftovers())
+
+
+def killed_import(case):
+    case.each(one_killed_import, [("sapper",), ("sapper-import",)])
+
+
+def one_killed_import(case, victim):
+    site = Site(case)
+    site.first()
+    for n in range(9):  # until it is caught in the act
+        there = site.bytes()
+        held = site.held()
+        site.put("Debian", osv_lines("Debian:12", range(50_000), f"9.{n}"), f'"d{n}"')
+        run = site.start("Debian")
+        found = None
+        while run.poll() is None and not found:
+            found = child_named(run.pid, "sapper-import")
+        if found:
+            os.kill(run.pid if victim == "sapper" else found, 9)
+        said = run.communicate()[1]
+        if site.held()[1] != {f"fixed=9.{n}"}:
+            break
+    case.check(victim == "sapper" or "signal 9" in said, "it is said", said)
+    case.check(victim != "sapper" or site.bytes() == there, "the store is as it was")
+    case.check(site.held() == held, f"{victim} killed: Debian is as it was")
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and site.held() == (names(range(50_000)), {f"fixed=9.{n}"}),
+               f"{victim} killed: the next", answer)
+    case.check(site.seen("Debian")[-1].get("if-none-match") == f'"d{n}"' and
+               site.seen("Debian")[-1].get("range") is None,
+               f"{victim} killed: nothing is fetched twice", site.seen("Debian")[-1])
+    case.check(not site.leftovers(), f"{victim} killed: nothing is left", site.leftovers())
+
+
+def killed_anywhere(case):
+    """Whenever it ends, the store is the old one or the new one, and the next update works."""
+    site = Site(case)
+    site.first()
+    dice = random.Random(6)
+    for n in range(12):
+        want = [site.held(), (names(range(2000)), {f"fixed={n}"})]
+        site.put("Debian", osv_lines("Debian:12", range(2000), str(n)), f'"n{n}"')
+        run = site.start("Debian", "-q")
+        time.sleep(dice.random() * 0.4 * case.world.slow)
         run.kill()
-        run.wait()
-        case.check("f" not in case.there(), "killed: no half file", case.there())
-    answer = case.fetch(url)
-    case.good(answer, BODY, "after three kills")
-    case.check(int(answer.fields["resumed"]) > 120_000, "it went on", answer)
+        run.communicate()
+        case.check(site.held() in want, f"{n}: old or new", site.sources())
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and site.held() == want[1], "the next update", answer)
+    case.check(not site.leftovers(), "nothing is left", site.leftovers())
 
 
 def at_once(case):
-    url = case.on(lambda x: x.file(BODY, TAG, drip=(30_000, 0.05)))
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        answers = list(pool.map(lambda _: case.fetch(url), range(4)))
-    for answer in answers:
-        case.good(answer, BODY, "four at once")
-    hang = case.on(lambda x: (x.head(200, "Content-Length: 9999"), x.raw(b"x"), x.stall()))
-    run = subprocess.Popen(case.command(hang), env=environment(), stderr=subprocess.DEVNULL)
-    wait_for(lambda: size_of(case.path("f.part")) == 1)
-    case.bad(case.fetch(url), "another transfer", what="one that does not end is waited for in vain",
-             files=None, within=4)
-    run.kill()
-    run.wait()
+    site = Site(case)
+    site.first()
+    site.put("Debian", osv("Debian:12", range(9), "9", noise=100_000), '"d2"', drip=(20_000, 0.05))
+    runs = [site.start("Debian") for _ in range(3)]
+    said = [run.communicate(timeout=60)[1] for run in runs]
+    case.check(all(run.returncode == 0 for run in runs), "three at once", said)
+    case.check(sum("osv/Debian: unchanged" in s for s in said) == 2, "one of them fetches", said)
+    case.check(len(site.held()[0]) == 10 and not site.leftovers(), "all is there",
+               site.leftovers())
 
 
-# ---- time ----------------------------------------------------------------------------------
+def readers(case):
+    """A reader never fails and never sees a half."""
+    site = Site(case)
+    site.first()
+    seen, done = [], threading.Event()
 
-def stalls(case):
-    def body(x):
-        x.head(200, "Content-Length: 300000", "ETag: " + TAG)
-        x.raw(BODY[:100_000])
-        x.stall()
+    def read():
+        while not done.is_set():
+            try:
+                seen.append(len(site.held()[0]))
+            except RuntimeError as e:
+                seen.append(str(e))
+    readers_ = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers_:
+        reader.start()
+    for n in range(8):
+        site.put("Debian", osv("Debian:12", range(500 if n % 2 else 5)), f'"n{n}"')
+        answer = site.update("-q", "Debian")
+        case.check(answer.status == 0, "an update", answer)
+    done.set()
+    for reader in readers_:
+        reader.join()
+    case.check(set(seen) <= {5, 500} and len(seen) > 20, "old or new, always",
+               f"{len(seen)} {set(seen)}")
 
-    def headers(x):
-        x.raw(b"HTTP/1.1 200 OK\r\nETag: ")
-        x.stall()
-
-    def one(case, what, handler):
-        answer = case.fetch(case.on(handler), timeout=2)
-        case.bad(answer, "no progress in 2 seconds", what=f"a stall {what}", files=None, within=4)
-        case.check(answer.seconds >= 2, f"{what}: not too early", answer)
-    case.each(one, [("before the answer", lambda x: x.stall()), ("in the headers", headers),
-                    ("in the file", body)])
-    answers = [body, lambda x: x.file(BODY, TAG)]
-    url = case.on(lambda x: answers.pop(0)(x))
-    case.good(case.fetch(url, timeout=1, retries=1), BODY, "goes on after a stall", 100_000)
-
-
-def drips(case):
-    def slowly(data, seconds):
-        with contextlib.suppress(OSError):
-            for byte in data:
-                time.sleep(seconds)
-                yield bytes([byte])
-
-    def body(x):
-        x.head(200, "Content-Length: 300000")
-        for piece in slowly(BODY, 0.05):
-            x.raw(piece)
-
-    def headers(x):
-        for piece in slowly(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, 0.05):
-            x.raw(piece)
-
-    def one(case, what, handler):
-        answer = case.fetch(case.on(handler), timeout=2)
-        case.bad(answer, "no progress", what=f"{what} drop by drop", within=4)
-    case.each(one, [("the file", body), ("the headers", headers)])
-    url = case.on(lambda x: x.file(BODY, TAG, drip=(1000, 0.01)))
-    case.good(case.fetch(url, timeout=1), BODY, "slow but steady is good, longer than the timeout")
-
-
-def silence(case):
-    """No TLS at all: a port where nobody speaks, one that is closed, one that speaks nonsense."""
-    mute = socket.create_server(("127.0.0.1", 0))
-    url = f"https://127.0.0.1:{mute.getsockname()[1]}/"
-    case.bad(case.fetch(url, timeout=1), what="a mute port", within=3)
-    mute.close()
-    case.bad(case.fetch(url), "127.0.0.1", what="a closed port", within=1)
-    case.bad(case.fetch(url, retries=1), what="a closed port, twice", within=3)
-    speaker = socket.create_server(("127.0.0.1", 0))
-
-    def speak():
-        with contextlib.suppress(OSError):
-            speaker.accept()[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno")
-    threading.Thread(target=speak, daemon=True).start()
-    case.bad(case.fetch(f"https://127.0.0.1:{speaker.getsockname()[1]}/"), what="no TLS", within=2)
-
-
-# ---- lengths -------------------------------------------------------------------------------
-
-def lengths(case):
-    def lie(case, *lines, body=BODY, end=None):
-        def handler(x):
-            x.head(200, *lines)
-            x.raw(body)
-            if end:
-                end(x)
-        return case.on(handler)
-    for length in ("-1", "-300000", "x", "1e5", "0x10", "+5", "", "300000, 300001",
-                   "18446744073709551621", "300000\r\nContent-Length: 299999"):
-        case.bad(case.fetch(lie(case, "Content-Length: " + length)),
-                 what=f"a length of {length!r}", within=2)
-    for end, what in ((None, "in order"), (lambda x: x.cut_off(), "by TCP alone"),
-                      (lambda x: x.reset(), "by a reset")):
-        case.bad(case.fetch(lie(case, end=end), retries=3), what=f"no length, ended {what}",
-                 within=1 if not what.endswith("reset") else 20)
-    case.bad(case.fetch(lie(case, f"Content-Length: {len(BODY) + 1}")),
-             what="more announced than sent", within=2)
-    case.bad(case.fetch(lie(case, "Content-Length: 9223372036854775807"),
-                        "--max-size", "9223372036854775807"), what="2^63-1", within=2)
-    answer = case.fetch(lie(case, "Content-Length: 1000"))
-    case.good(answer, BODY[:1000], "less announced than sent: that much")
-    case.good(case.fetch(lie(case, "Content-Length: 300000\r\nContent-Length: 300000")), BODY,
-              "the same length twice")
-    case.good(case.fetch(lie(case, "Content-Length: 0", body=b"")), b"", "nothing, and that is true")
-
-
-def chunks(case):
-    def chunked(pieces, end=b"0\r\n\r\n"):
-        def handler(x):
-            x.head(200, "Transfer-Encoding: chunked", "ETag: " + TAG)
-            for piece in pieces:
-                x.raw(b"%x\r\n%b\r\n" % (len(piece), piece))
-            x.raw(end)
-        return case.on(handler)
-    case.good(case.fetch(chunked([BODY[:9], BODY[9:]])), BODY, "chunks")
-    trailer = b'0\r\nETag: "late"\r\n\r\n'
-    answer = case.fetch(chunked([OTHER], trailer))
-    case.check(answer.fields.get("etag") == TAG, "a tag behind the file is none", answer)
-    for what, end in (("no last chunk", b""), ("half a chunk", b"ffff\r\nabc"),
-                      ("a chunk of no size", b"zz\r\nabc\r\n"),
-                      ("a chunk of 2^70", b"4" + b"0" * 17 + b"\r\nabc\r\n"), ):
-        answer = case.fetch(chunked([BODY[:1000]], end))
-        case.bad(answer, what=what, files=None, within=2)
-
-
-def too_large(case):
-    sent = []
-
-    def endless(x):
-        with contextlib.suppress(OSError):
-            for n in range(100_000):
-                x.raw(bytes(65536))
-                sent.append(n)
-    limit = ("--max-size", "1000000")
-
-    def without(x):
-        x.head(200, "Transfer-Encoding: chunked", "ETag: " + TAG)
-        with contextlib.suppress(OSError):
-            for n in range(100_000):
-                x.raw(b"10000\r\n" + bytes(65536) + b"\r\n")
-                sent.append(n)
-    case.bad(case.fetch(case.on(without), *limit, retries=3), "larger than 1000000 bytes",
-             what="an endless file", within=2)
-    case.check(len(sent) < 1000, "is not read on", len(sent))
-
-    def announced(x):
-        x.head(200, "Content-Length: 1000001", "ETag: " + TAG)
-        endless(x)
-    case.bad(case.fetch(case.on(announced), *limit, retries=3), "larger than 1000000 bytes",
-             what="announced", within=2)
-    url = case.on(lambda x: x.file(BODY, TAG))
-    case.good(case.fetch(url, "--max-size", str(len(BODY))), BODY, "exactly as large")
-    case.clear()
-    case.bad(case.fetch(url, "--max-size", str(len(BODY) - 1)), "larger", what="one byte too large")
-    url = case.on(lambda x: x.answer(206, b"x", "ETag: " + TAG,
-                                     "Content-Range: bytes 1000-1000000/1000001"))
-    case.put("f.part", bytes(1000))
-    case.put("f.part.tag", f"{TAG}\n{url}\n".encode())
-    case.bad(case.fetch(url, *limit, retries=3), "larger", what="a part of what is too large",
-             within=2)
-
-    def many_headers(x):
-        with contextlib.suppress(OSError):
-            x.raw(b"HTTP/1.1 200 OK\r\n")
-            while True:
-                x.raw(b"X-Header: value of the header\r\n" * 100)
-    case.bad(case.fetch(case.on(many_headers)), what="endless headers", within=3)
-
-    def long_header(x):
-        with contextlib.suppress(OSError):
-            x.raw(b"HTTP/1.1 200 OK\r\nX: ")
-            endless(x)
-    case.bad(case.fetch(case.on(long_header)), what="an endless header", within=3)
-
-
-def not_decoded(case):
-    import gzip
-    packed = gzip.compress(bytes(50_000_000), 9)
-    for coding in ("gzip", "br", "deflate, gzip", "nonsense"):
-        url = case.on(lambda x, c=coding: x.answer(200, packed, "Content-Encoding: " + c))
-        case.good(case.fetch(url), packed, f"{coding} stays as it came")
-        case.check("accept-encoding" not in case.seen(url)[0], "and is not asked for")
-
-
-# ---- answers -------------------------------------------------------------------------------
-
-def statuses(case):
-    for status in (400, 401, 403, 404, 405, 410, 451, 300, 305):
-        url = case.on(lambda x, s=status: x.answer(s, b"<html>no</html>"))
-        case.bad(case.fetch(url, retries=3), str(status), what=f"{status} is final", within=1)
-        case.check(len(case.seen(url)) == 1, f"{status}: no second try")
-    for status in (204, 203):
-        url = case.on(lambda x, s=status: x.answer(s, b"" if s == 204 else BODY))
-        case.bad(case.fetch(url), str(status), what=f"{status} is not the file")
-
-    def endless(x):
-        x.head(404)
-        with contextlib.suppress(OSError):
-            while True:
-                x.raw(bytes(65536))
-    case.bad(case.fetch(case.on(endless)), "404", what="an endless error", within=2)
-    for answer in (b"", b"\x16\x03\x01", b"HTTP/1.1 200\x1b[31m evil\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n",
-                   b"hello\r\n\r\n", b"HTTP/1.1 99999 OK\r\n\r\n"):
-        got = case.fetch(case.on(lambda x, a=answer: x.raw(a)))
-        case.check(got.status in (0, 2) and "\x1b" not in got.said and got.seconds < 3,
-                   f"{answer[:20]} is survived", got)
-        for name in case.there():
-            os.unlink(case.path(name))
-
-
-def again(case):
-    def one(case, status):
-        answers = [lambda x, s=status: x.answer(s, b"later"), lambda x: x.file(BODY, TAG)]
-        url = case.on(lambda x, a=answers: a.pop(0)(x))
-        answer = case.fetch(url, retries=1)
-        case.good(answer, BODY, f"{status}, then good", 0)
-        case.check(1 <= answer.seconds < 3 * case.world.slow, f"{status}: a pause", answer)
-    case.each(one, [(s,) for s in (408, 425, 429, 500, 502, 503, 504)])
-
-
-def back_off(case):
-    url = case.on(lambda x: x.answer(503, b"no"))
-    times = []
-    case.server.on(url[len(case.server.url):],
-                   lambda x: (times.append(time.monotonic()), x.answer(503, b"no")))
-    case.bad(case.fetch(url, retries=3), "503", what="always 503")
-    pauses = [b - a for a, b in zip(times, times[1:])]
-    case.check(len(pauses) == 3 and all(want <= p < want + 1.5 * case.world.slow
-                                        for p, want in zip(pauses, (1, 2, 4))),
-               "pauses double", pauses)
-
-
-def retry_after(case):
-    answers = [lambda x: x.answer(429, b"", "Retry-After: 3"), lambda x: x.file(BODY, TAG)]
-    url = case.on(lambda x: answers.pop(0)(x))
-    answer = case.fetch(url, retries=1)
-    case.good(answer, BODY, "429 with Retry-After")
-    case.check(3 <= answer.seconds < 5 * case.world.slow, "waits as it is told", answer)
-    answers = [lambda x: x.answer(503, b"", "Retry-After: -5"),
-               lambda x: x.answer(503, b"", "Retry-After: nonsense"), lambda x: x.file(OTHER, TAG2)]
-    case.good(case.fetch(url, retries=2), OTHER, "nonsense in Retry-After")
-    url = case.on(lambda x: x.answer(503, b"", "Retry-After: 99999999"))
-    run = subprocess.Popen(case.command(url, "--progress", retries=1), env=environment(),
-                           stderr=subprocess.PIPE, text=True)
-    line = run.stderr.readline()
-    run.kill()
-    run.wait()
-    case.check("again in 120 s" in line, "but not for ever", line)
-
-
-# ---- the folder ----------------------------------------------------------------------------
 
 def disk_full(case):
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    url = case.on(lambda x: x.file(BODY, TAG))
-    answer = case.fetch(url, before=limit, retries=3)
-    case.bad(answer, "f.part", "File too large", what="no room: said so, with the file", within=1,
-             files=["f.part", "f.part.tag"])
-    case.good(case.fetch(url), BODY, "goes on when there is room", 100_000)
+    site = Site(case)
+    site.first()
+
+    def limit(n):
+        return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n, n))
+    case.put("before", site.bytes())
+    answer = site.update("Debian", before=limit(10_000))
+    case.check(answer.status == 2 and "File too large" in answer.said and "db" in answer.said and
+               site.bytes() == case.bytes("before"), "no room for a copy of the store", answer)
+    room = len(site.bytes()) + 50_000
+    site.put("Debian", osv("Debian:12", range(30), noise=room * 2), '"d2"')
+    answer = site.update("Debian", before=limit(room))
+    case.check(answer.status == 1 and "osv_Debian.part" in answer.said and
+               "File too large" in answer.said, "no room for the download", answer)
+    case.check(len(site.held()[0]) == 5, "Debian is as it was")
+    site.put("Debian", osv_lines("Debian:12", range(20_000)), '"d3"')
+    answer = site.update("Debian", before=limit(1_000_000))
+    case.check(answer.status in (1, 2) and case.folder in answer.said and
+               ("full" in answer.said or "File too large" in answer.said),
+               "no room for the store", answer)
+    case.check(len(site.held()[0]) == 5, "Debian still is as it was")
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and len(site.held()[0]) == 20_000, "and then there is", answer)
+    os.unlink(case.path("before"))
+    case.check(not site.leftovers(), "nothing is left", site.leftovers())
 
 
-def read_only(case):
-    user = None
-    if os.geteuid() == 0:
-        user = 65534
-        if not reachable(case.world.programs["sapper-fetch"]):
-            return case.skip("as another user", "it cannot reach the program")
-    else:
+def folders(case):
+    site = Site(case)
+    site.first()
+    there = site.bytes()
+    downloads = case.path("db.downloads")
+    elsewhere = case.path("elsewhere")
+    os.mkdir(elsewhere)
+    os.symlink(elsewhere, downloads)
+    answer = site.update("Debian")
+    case.check(answer.status == 2 and "db.downloads" in answer.said, "a link for the folder",
+               answer)
+    os.unlink(downloads)
+    os.mkdir(downloads)
+    for mode in (0o775, 0o757):
+        os.chmod(downloads, mode)
+        answer = site.update("Debian")
+        case.check(answer.status == 2 and "others can write" in answer.said, f"mode {mode:o}",
+                   answer)
+    os.rmdir(downloads)
+    case.put("db.downloads", b"")
+    answer = site.update("Debian")
+    case.check(answer.status == 2 and "db.downloads" in answer.said, "a file for it", answer)
+    os.unlink(downloads)
+    case.check(site.bytes() == there and not os.listdir(elsewhere), "nothing was changed")
+    os.mkdir(downloads)
+    for name in ("osv_Debian", "osv_Debian.tag", "osv_Debian.part", "osv_Debian.part.tag"):
+        os.symlink(site.store, os.path.join(downloads, name))
+    site.put("Debian", osv("Debian:12", range(7)), '"d2"')
+    answer = site.update("Debian")
+    case.check(answer.status == 0 and len(site.held()[0]) == 7, "links in it", answer)
+    case.check(site.leftovers() == ["elsewhere"], "are gone", site.leftovers())
+    if os.geteuid() != 0:
         os.chmod(case.folder, 0o555)
-    url = case.on(lambda x: x.file(BODY, TAG))
-    answer = case.fetch(url, user=user, retries=3)
-    case.bad(answer, "f.part", "Permission denied", what="a folder that is not ours", within=1)
-    command = case.command(url)
-    command[2] = case.path("nothing")
-    case.bad(case.run(command), "nothing", "No such file", what="a folder that is not there")
-    command[2] = "/etc/hostname"
-    return case.bad(case.run(command), "Not a directory", what="a file for a folder")
+    elif not reachable(case.world.programs["sapper"]):
+        return case.skip("read-only", "others cannot reach the program")
+    there = site.bytes()
+    answer = site.update("Debian", user=65534 if os.geteuid() == 0 else None)
+    os.chmod(case.folder, 0o755)
+    case.check(answer.status == 2 and "ermission denied" in answer.said and case.folder in
+               answer.said and site.bytes() == there, "a folder that is not ours", answer)
+    return None
 
 
-def planted(case):
-    secret = os.path.join(case.world.folder, "secret-of-" + case.name)
-    url = case.on(lambda x: x.file(BODY, TAG))
-    names = ("f", "f.tag", "f.part", "f.part.tag")
-    makers = {"a link": lambda p: os.symlink(secret, p),
-              "a link to nothing": lambda p: os.symlink(secret + ".new", p),
-              "a hard link": lambda p: os.link(secret, p),
-              "a pipe": os.mkfifo}
-    for what, make in makers.items():
-        for name in names:
-            with open(secret, "w", encoding="utf-8") as f:
-                f.write(f"{TAG}\n{url}\n")
-            make(case.path(name))
-            if name == "f.part.tag":
-                case.put("f.part", OTHER[:1000])
-            case.good(case.fetch(url), BODY, f"{what} as {name}", 0)
-            with open(secret, encoding="utf-8") as f:
-                case.check(f.read() == f"{TAG}\n{url}\n", f"{what} as {name}: not followed")
-            case.check(case.there() == ["f", "f.tag"] and
-                       stat.S_ISREG(os.lstat(case.path()).st_mode) and
-                       not os.path.lexists(secret + ".new"), f"{what} as {name}: gone")
-            case.clear()
-    os.mkdir(case.path("f.part"))
-    case.bad(case.fetch(url), "f.part", what="a folder in the way is named", files=["f.part"])
-
-
-def confined(case):
-    """It cannot write elsewhere; tried through the name of its own files only, see test_writes.c."""
-    url = case.on(lambda x: x.file(BODY, TAG, drip=(20_000, 0.1)))
-    run = subprocess.Popen(case.command(url), env=environment(), stdout=subprocess.DEVNULL)
-    wait_for(lambda: size_of(case.path("f.part")) > 0)
-    with open(f"/proc/{run.pid}/status", encoding="utf-8") as f:
-        status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-    run.wait()
-    case.check(status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0 and
-               int(status["CapPrm"], 16) == 0, "no privileges while it runs", status)
-
-
-# ---- proxies -------------------------------------------------------------------------------
-
-def proxies(case):
-    url = case.on(lambda x: x.file(BODY, TAG))
-    want = [("CONNECT", f"127.0.0.1:{case.server.port}")]
-
-    def through(what, env=None, option=None, used=True):
-        proxy = Proxy()
-        env = {k: v.replace("PROXY", proxy.url) for k, v in (env or {}).items()}
-        options = ["--proxy", option.replace("PROXY", proxy.url)] if option is not None else []
-        case.clear()
-        answer = case.fetch(url, *options, env=env)
-        case.good(answer, BODY, what)
-        case.check(answer.fields.get("etag") == TAG, f"{what}: the file's tag", answer)
-        case.check(proxy.asked == (want if used else []), f"{what}: {'' if used else 'not '}used",
-                   proxy.asked)
-    through("--proxy", option="PROXY")
-    through("https_proxy", {"https_proxy": "PROXY"})
-    through("HTTPS_PROXY", {"HTTPS_PROXY": "PROXY"})
-    through("all_proxy", {"all_proxy": "PROXY"})
-    through("http_proxy", {"http_proxy": "PROXY"}, used=False)
-    through("no_proxy", {"https_proxy": "PROXY", "no_proxy": "127.0.0.1"}, used=False)
-    through("no_proxy for others", {"https_proxy": "PROXY", "no_proxy": "elsewhere.test"})
-    through("--proxy against no_proxy", {"no_proxy": "*"}, "PROXY")
-    through("--proxy against https_proxy", {"https_proxy": "http://127.0.0.1:9"}, "PROXY")
-    through("an empty --proxy", {"https_proxy": "http://127.0.0.1:9"}, "", used=False)
-    case.clear()
-    case.bad(case.fetch(url, "--proxy", Proxy(refuse=403).url), "403", what="one that refuses",
-             within=2)
-    bad = Server(case.world.certificates, "other-ca")
-    case.bad(case.fetch(url, "--proxy", Proxy(to=bad.port).url, retries=3), "certificate",
-             what="one that reads along", within=1)
-    case.check(not bad.requests, "is told nothing")
-
-
-# ---- the frame -----------------------------------------------------------------------------
-
-def wait_for(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.01)
-    return False
-
-
-def size_of(path):
-    try:
-        return os.stat(path).st_size
-    except FileNotFoundError:
-        return 0
-
-
-def reachable(path):
-    """Whether others can execute it."""
-    while path != "/":
-        if not os.stat(path).st_mode & 1:
-            return False
-        path = os.path.dirname(path)
-    return True
-
-
-FETCH = [only_https, certificates, addresses, redirects, unchanged, lying_304, resume, resume_later,
-         resume_not, resume_never, whole_before, killed, at_once, stalls, drips, silence, lengths,
-         chunks, too_large, not_decoded, statuses, again, back_off, retry_after, disk_full,
-         read_only, planted, confined, proxies]
-
-
-def programs():
-    sapper = os.environ.get("SAPPER", "")
-    folder = os.path.dirname(os.path.realpath(sapper)) if sapper else ""
-    found = {name: os.path.join(folder, name) for name in ("sapper", "sapper-fetch")}
-    return {name: path for name, path in found.items() if os.path.isfile(path)}
-
-
-def run_case(world, function):
-    case = Case(world, function.__name__)
-    start = time.monotonic()
-    try:
-        function(case)
-    except Exception as e:  # a broken case is a failed one
-        where = inspect.trace()[-1]
-        case.check(False, "runs to its end", f"{e!r} at line {where.lineno}")
-    return function.__name__, time.monotonic() - start
+CASES = [bad_files, killed_download, killed_import, killed_anywhere, readers, not_to_be_had,
+         at_once, disk_full, updates, ecosystems, places, without_names, folders]
 
 
 def main():
     words = [a for a in sys.argv[1:] if a != "/"]
     found = programs()
-    reason = Certificates.missing() or ("sapper-fetch" not in found and "sapper-fetch is not here")
+    reason = Certificates.missing()
+    for name in ("sapper", "sapper-fetch", "sapper-import"):
+        reason = reason or (None if name in found else f"{name} is not here")
     if reason:
         count = Count()
         count.skip("update", reason)
         count.done()
-    wanted = [f for f in FETCH if not words or any(w in f.__name__ for w in words)]
+    wanted = [f for f in CASES + update_fetch.CASES
+              if not words or any(w in f.__name__ for w in words)]
     with tempfile.TemporaryDirectory(prefix="sapper-update-") as folder:
         os.chmod(folder, 0o755)
         world = World(folder, found)
