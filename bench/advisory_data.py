@@ -70,12 +70,12 @@ def generated_records(n):
 def varied(records, copies):
     """Each copy is of other vulnerabilities of other packages: (name of a file, text)."""
     for k in range(copies):
-        for record in records:
+        for number, record in enumerate(records):
             copy = dict(record, id=f"{record['id']}-{k}")
             copy["affected"] = [
                 dict(a, package=dict(a["package"], name=f"{a['package']['name']}-{k}"))
                 if "package" in a else a for a in record.get("affected") or []]
-            yield f"{copy['id'].replace(':', '_')}.json", compact(copy)
+            yield f"{k}-{number}.json", compact(copy)
 
 
 def publications(tmp, mib):

@@ -10,7 +10,7 @@ enum { STEP_UNIT = 10000 };
 
 static const char sql_sources[] =
 	"SELECT id, kind, name, origin, ifnull(date, newest), etag, digest, licence, as_of,"
-	" checked, records, claims, rejected FROM source ORDER BY kind, name";
+	" checked, records + entries, claims, rejected FROM source ORDER BY kind, name";
 /* ---- opening ---------------------------------------------------------------------------- */
 
 static int count_steps(void *ctx)

@@ -126,8 +126,10 @@ struct sap_store_wsource {
 	struct sap_store_time newest_time;
 	int64_t checked;
 	int64_t records, claims, rejected;
-	bool touched;  /* by the stream at hand */
-	bool replaced; /* by the stream at hand: what is in old goes at its end */
+	int64_t entries; /* rows in the tables of what is known of vulnerabilities and objects */
+	bool counted;    /* entries is right; false: rows came in or went */
+	bool touched;    /* by the stream at hand */
+	bool replaced;   /* by the stream at hand: what is in old goes at its end */
 	bool dirty;
 	struct sap_idset old;    /* numbers of former records that the stream has not named */
 	SAP_VEC(uint8_t) spaces; /* by index: known to be in source_space */
@@ -148,6 +150,7 @@ struct sap_store_rec {
 	uint32_t bucket; /* of its first claim's package */
 	uint32_t group;  /* of its first claim; UINT32_MAX: none */
 	uint32_t claims;
+	bool compromised;
 };
 
 /* The claims about one package in one space, chained through their entries. */
@@ -206,6 +209,7 @@ struct sap_store_writer {
 	struct sap_pool *published; /* texts as published; id is the index in space_of */
 	SAP_VEC(uint32_t) space_of; /* index + 1; 0: no space */
 	int64_t next_record, dead_claims;
+	int64_t now; /* seconds since 1970, when the writer was made */
 	/* The stream at hand. */
 	bool open, magic, ended, overlong;
 	char *name;

@@ -132,13 +132,17 @@ static void put_cvss(struct sap_store_writer *w, const struct sap_row *row, stru
 
 /* ---- record ----------------------------------------------------------------------------- */
 
-/* Of the dates that a source's records name, the newest says what the data is as of. */
+enum { DAY = 86400 };
+
+/* Of the dates that a source's records name, the newest says what the data is as of; one that
+ * has not come yet says nothing. */
 static int note_newest(struct sap_store_writer *w, struct sap_str date,
 		       const struct sap_store_time *t, struct sap_err *err)
 {
 	struct sap_store_wsource *s = &w->sources.v[w->source - 1];
 
-	if (!t->known || (s->newest_time.known && sap_store_time_cmp(t, &s->newest_time) <= 0))
+	if (!t->known || t->seconds > w->now + DAY ||
+	    (s->newest_time.known && sap_store_time_cmp(t, &s->newest_time) <= 0))
 		return 0;
 	/* Dates are of one length, so the former's place serves again. */
 	if (s->newest.n >= date.n && s->newest.n > 0) {
@@ -193,6 +197,7 @@ static int record_row(struct sap_store_writer *w, const struct sap_row *row, str
 	rec->source = w->source - 1;
 	rec->group = UINT32_MAX;
 	rec->modified = modified;
+	rec->compromised = sap_str_is(compromised, "yes");
 	rec->digest = sap_store_mix(1, rec->attrs);
 	w->batch.record_start = sap_store_batch_bytes(&w->batch);
 	w->skip = SAP_STORE_SKIP_NO;
@@ -391,7 +396,9 @@ static int claim_row(struct sap_store_writer *w, const struct sap_row *row, stru
 	r = claim_text(w, row, status, &text, &ok, err);
 	if (r < 0 || !ok)
 		return r;
-	r = sap_store_source_space(w, w->source - 1, space - 1, false, err);
+	/* A list of malicious versions says nothing about all other vulnerabilities. */
+	if (!w->batch.recs.v[w->batch.recs.n - 1].compromised)
+		r = sap_store_source_space(w, w->source - 1, space - 1, false, err);
 	return r < 0 ? r : claim_packages(w, row, space - 1, text, err);
 }
 
@@ -568,6 +575,7 @@ static int table_row(struct sap_store_writer *w, const struct sap_row *row, stru
 		return r;
 	sap_sql_text(st, 1, row->args[0]);
 	sqlite3_bind_int64(st, 2, w->sources.v[w->source - 1].id);
+	w->sources.v[w->source - 1].counted = false;
 	return kinds[row->kind].write(w, row, st, err);
 }
 

@@ -128,7 +128,8 @@ static const char *const tables[] = {
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",
 	"CREATE TABLE source(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
 	" origin TEXT, date TEXT, newest TEXT, as_of INTEGER, checked INTEGER,"
-	" records INTEGER, claims INTEGER, rejected INTEGER, etag TEXT, digest TEXT,"
+	" records INTEGER, entries INTEGER, claims INTEGER, rejected INTEGER, etag TEXT, digest "
+	"TEXT,"
 	" licence TEXT, UNIQUE(kind, name))",
 	"CREATE TABLE space(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)",
 	"CREATE TABLE source_space(source INTEGER NOT NULL, space INTEGER NOT NULL,"

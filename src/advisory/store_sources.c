@@ -154,14 +154,17 @@ static int load_source(struct sap_store_writer *w, sqlite3_stmt *st, struct sap_
 	s->records = sqlite3_column_int64(st, 10);
 	s->claims = sqlite3_column_int64(st, 11);
 	s->rejected = sqlite3_column_int64(st, 12);
+	s->entries = sqlite3_column_int64(st, 13);
+	s->counted = true;
 	(void)sap_store_time_parse(s->newest, &s->newest_time);
 	return 0;
 }
 
 int sap_store_load(struct sap_store_writer *w, struct sap_err *err)
 {
-	static const char text[] = "SELECT id, kind, name, origin, date, newest, etag, digest,"
-				   " licence, checked, records, claims, rejected FROM source";
+	static const char text[] =
+		"SELECT id, kind, name, origin, date, newest, etag, digest,"
+		" licence, checked, records, claims, rejected, entries FROM source";
 	sqlite3_stmt *st;
 	int r, rc, more = 1;
 
@@ -283,6 +286,7 @@ static int replace_source(struct sap_store_writer *w, struct sap_store_wsource *
 
 	s->replaced = true;
 	s->rejected = 0;
+	s->counted = false;
 	s->newest = (struct sap_str){ 0 };
 	s->newest_time = (struct sap_store_time){ 0 };
 	sap_vec_clear(&s->spaces);
@@ -418,13 +422,36 @@ static void bind_text_or_null(sqlite3_stmt *st, int i, struct sap_str s)
 		sqlite3_bind_null(st, i);
 }
 
-static int write_source(struct sap_store_writer *w, const struct sap_store_wsource *s,
+/* Rows may replace each other, so that they are counted where they lie. */
+static int count_entries(struct sap_store_writer *w, struct sap_store_wsource *s,
+			 struct sap_err *err)
+{
+	static const char *const tables[] = { "vulnerability", "kev", "epss", "function",
+					      "object" };
+	char text[128];
+	int64_t n;
+	int r = 0;
+
+	s->entries = 0;
+	for (size_t i = 0; r == 0 && i < sizeof(tables) / sizeof(tables[0]); i++) {
+		sqlite3_snprintf(sizeof(text), text, "SELECT count(*) FROM %s WHERE source=%lld",
+				 tables[i], (long long)s->id);
+		r = sap_sql_int(&w->q, text, &n, err);
+		s->entries += r == 0 ? n : 0;
+	}
+	s->counted = r == 0;
+	return r;
+}
+
+static int write_source(struct sap_store_writer *w, struct sap_store_wsource *s,
 			struct sap_err *err)
 {
 	struct sap_store_time as_of = s->newest_time;
 	sqlite3_stmt *st;
-	int r = sap_sql_get(&w->q, SAP_W_SOURCE_UPDATE, &st, err);
+	int r = s->counted ? 0 : count_entries(w, s, err);
 
+	if (r == 0)
+		r = sap_sql_get(&w->q, SAP_W_SOURCE_UPDATE, &st, err);
 	if (r < 0)
 		return r;
 	if (s->date.n > 0)
@@ -441,6 +468,7 @@ static int write_source(struct sap_store_writer *w, const struct sap_store_wsour
 	bind_text_or_null(st, 10, s->etag);
 	bind_text_or_null(st, 11, s->digest);
 	bind_text_or_null(st, 12, s->licence);
+	sqlite3_bind_int64(st, 13, s->entries);
 	return sap_sql_run(&w->q, st, err);
 }
 

@@ -4,6 +4,8 @@
 
 #include "advisory/store_int.h"
 
+#include <time.h>
+
 const char *const sap_store_write_sql[] = {
 	[SAP_W_FIND] = "SELECT r.id, r.source, r.attrs, r.claims, r.digest FROM name n"
 		       " CROSS JOIN record r ON r.id=n.record WHERE n.text=?1 AND r.name=?1",
@@ -17,7 +19,7 @@ const char *const sap_store_write_sql[] = {
 	[SAP_W_SOURCE] = "INSERT INTO source(kind, name) VALUES(?,?)",
 	[SAP_W_SOURCE_UPDATE] = "UPDATE source SET origin=?2, date=?3, newest=?4, as_of=?5,"
 				" checked=?6, records=?7, claims=?8, rejected=?9, etag=?10,"
-				" digest=?11, licence=?12 WHERE id=?1",
+				" digest=?11, licence=?12, entries=?13 WHERE id=?1",
 	[SAP_W_SPACE] = "INSERT INTO space(text) VALUES(?)",
 	[SAP_W_SOURCE_SPACE] = "INSERT INTO source_space VALUES(?,?,?) ON CONFLICT DO UPDATE"
 			       " SET declared=max(declared, excluded.declared)",
@@ -73,6 +75,7 @@ int sap_store_writer_new(const char *path, const char *base, unsigned wait_secon
 
 	if (!w)
 		return sap_err_nomem(err);
+	w->now = (int64_t)time(NULL);
 	w->lock = w->spool.fd = -1;
 	w->problem = problem;
 	w->ctx = ctx;

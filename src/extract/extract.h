@@ -72,6 +72,8 @@ enum sap_extract_parts {
 	SAP_PART_WALK = 64,   /* the whole tree */
 	SAP_PART_CHASE = 128, /* with paths: also what the objects there need, where ld.so.cache,
 			       * RPATH and RUNPATH lead at first sight; saves questions */
+	SAP_PART_LANGUAGES = 256, /* with paths: also packages of languages that these files
+				   * tell of; the walk does so anyway */
 };
 
 struct sap_session;

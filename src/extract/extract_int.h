@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/pool.h"
 #include "base/vec.h"
+#include "catalog/language.h"
 #include "elf/elf.h"
 #include "extract/extract.h"
 #include "input/input.h"
@@ -72,7 +73,8 @@ struct sap_request_head {
 	uint32_t n_skips; /* files that killed an earlier worker */
 	uint32_t target_n;
 	uint32_t kind_n;
-	uint64_t bytes; /* of everything behind the header */
+	uint32_t first_package; /* the id of the next package record */
+	uint64_t bytes;         /* of everything behind the header */
 };
 
 struct sap_request {
@@ -84,6 +86,21 @@ struct sap_request {
 };
 
 /* ---- the worker ------------------------------------------------------------------------- */
+
+/* A package of a language, with the file that tells of it. */
+struct sap_language_found {
+	enum sap_package_type type;
+	struct sap_str name, version, arch, database;
+};
+
+/* Those that the walk comes across. Package records are numbered in the order in which they go
+ * out, so these wait until the databases have been read. */
+struct sap_languages {
+	pthread_mutex_t lock;
+	struct sap_arena arena;
+	SAP_VEC(struct sap_language_found) list;
+	bool full; /* SAP_PACKAGES_MAX was reached */
+};
 
 /* What all threads of a worker share. */
 struct sap_worker {
@@ -97,6 +114,8 @@ struct sap_worker {
 	pthread_mutex_t out_lock; /* one block of records at a time goes out */
 	int out_fd;
 	atomic_int failed; /* the first enum sap_code that ended a thread */
+	struct sap_languages languages;
+	uint32_t next_package; /* id of the next package record */
 };
 
 /* One thread: its encoder, its memory, its place in the progress page. */
@@ -188,6 +207,24 @@ int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str d
 		   const char *name, const struct stat *st, unsigned want, enum sap_tried *tried,
 		   struct sap_err *err);
 
+/* The folder's path and the name, as one path in the arena. False: out of memory. */
+bool sap_path_join(struct sap_arena *arena, struct sap_str dir, const char *name,
+		   struct sap_str *out);
+
+/* ---- packages of languages -------------------------------------------------------------- */
+
+/* Reads a file that tells of a package; what it does not say as it should is a diagnostic. */
+int sap_languages_file(struct sap_worker_thread *thread, int dirfd, struct sap_str dir,
+		       const char *name, enum sap_language_file file, struct sap_err *err);
+
+/* The modules of a program of Go, and what could not be read of them. */
+int sap_languages_go(struct sap_worker_thread *thread, const struct sap_elf *elf,
+		     struct sap_err *err);
+
+/* Gives the records of all that were found, and forgets them. After the databases. */
+int sap_languages_give(struct sap_worker_thread *thread, struct sap_err *err);
+void sap_languages_clear(struct sap_languages *languages);
+
 /* The JSON of notes, by SQLite's JSON functions; opened when the first note comes. */
 struct sap_notes;
 
@@ -199,5 +236,11 @@ int sap_notes_package(struct sap_notes **notes, struct sap_str json, struct sap_
 		      struct sap_rec_package_note *out, struct sap_err *fault, struct sap_err *err);
 int sap_notes_dlopen(struct sap_notes **notes, struct sap_strs json, struct sap_arena *arena,
 		     struct sap_rec_object *rec, struct sap_err *fault, struct sap_err *err);
+
+/* Name and version that a package.json says, empty where it says none as a text. Of a key that
+ * comes twice, either may count. */
+int sap_notes_node(struct sap_notes **notes, struct sap_str json, struct sap_arena *arena,
+		   struct sap_str *name, struct sap_str *version, struct sap_err *fault,
+		   struct sap_err *err);
 
 #endif

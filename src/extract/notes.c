@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The JSON in ELF notes: package metadata (an object of strings) and dlopen metadata (an
- * array of objects, or a single one, each with "soname" as an array or a string).
+ * array of objects, or a single one, each with "soname" as an array or a string). And that of
+ * Node's packages (an object with "name" and "version", among much else).
  */
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ struct sap_notes {
 	sqlite3 *db;
 	sqlite3_stmt *package;
 	sqlite3_stmt *dlopen;
+	sqlite3_stmt *node;
 };
 
 static const char package_sql[] =
@@ -31,12 +33,16 @@ static const char dlopen_sql[] =
 	" ELSE json_array(json_extract(e.value,'$.soname')) END) AS s"
 	" WHERE e.type = 'object' AND s.type = 'text'";
 
+static const char node_sql[] =
+	"SELECT json_type(?1), json_extract(?1,'$.name'), json_extract(?1,'$.version')";
+
 void sap_notes_free(struct sap_notes *notes)
 {
 	if (!notes)
 		return;
 	sqlite3_finalize(notes->package);
 	sqlite3_finalize(notes->dlopen);
+	sqlite3_finalize(notes->node);
 	sqlite3_close(notes->db);
 	free(notes);
 }
@@ -54,7 +60,8 @@ static int open_notes(struct sap_notes **out, struct sap_err *err)
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v2(notes->db, package_sql, -1, &notes->package, NULL) != SQLITE_OK ||
-	    sqlite3_prepare_v2(notes->db, dlopen_sql, -1, &notes->dlopen, NULL) != SQLITE_OK) {
+	    sqlite3_prepare_v2(notes->db, dlopen_sql, -1, &notes->dlopen, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(notes->db, node_sql, -1, &notes->node, NULL) != SQLITE_OK) {
 		sap_err_set(err, SAP_EUNSUPPORTED, "SQLite cannot read JSON: %s",
 			    notes->db ? sqlite3_errmsg(notes->db) : "out of memory");
 		sap_notes_free(notes);
@@ -77,12 +84,13 @@ static bool column(sqlite3_stmt *stmt, int i, struct sap_arena *arena, struct sa
 
 /*
  * SQLite's JSON of some versions (3.40 is one) takes an object for the key of an object and
- * stumbles over it later. Whether keys are texts is all that is looked at here; the forms of
- * these notes nest three deep.
+ * stumbles over it later. Whether keys are texts is all that is looked at here. The forms of
+ * notes nest three deep, package.json may nest deeper, and SQLite's limit lies beyond a
+ * thousand.
  */
 static bool keys_are_texts(struct sap_str json)
 {
-	enum { DEPTH = 16 };
+	enum { DEPTH = 512 };
 	char open[DEPTH];
 	unsigned depth = 0;
 	bool in_text = false, key_next = false;
@@ -150,6 +158,40 @@ int sap_notes_package(struct sap_notes **notes, struct sap_str json, struct sap_
 		}
 	} else {
 		sap_err_set(fault, SAP_EFORMAT, "the package note holds no JSON object");
+	}
+	sqlite3_reset(stmt);
+	return r;
+}
+
+int sap_notes_node(struct sap_notes **notes, struct sap_str json, struct sap_arena *arena,
+		   struct sap_str *name, struct sap_str *version, struct sap_err *fault,
+		   struct sap_err *err)
+{
+	const struct sap_str bom = SAP_STR("\xef\xbb\xbf");
+	struct sap_str type = { 0 };
+	sqlite3_stmt *stmt;
+	int r = open_notes(notes, err);
+
+	if (r < 0)
+		return r;
+	fault->code = SAP_OK;
+	*name = *version = (struct sap_str){ 0 };
+	if (sap_str_starts(json, bom)) /* npm takes it */
+		json = sap_str_skip(json, bom.n);
+	if (!keys_are_texts(json)) {
+		sap_err_set(fault, SAP_EFORMAT, "no JSON object");
+		return 0;
+	}
+	stmt = (*notes)->node;
+	r = bind(stmt, json, err);
+	if (r < 0)
+		return r;
+	if (sqlite3_step(stmt) == SQLITE_ROW && column(stmt, 0, arena, &type) &&
+	    sap_str_is(type, "object")) {
+		if (!column(stmt, 1, arena, name) || !column(stmt, 2, arena, version))
+			r = sap_err_nomem(err);
+	} else {
+		sap_err_set(fault, SAP_EFORMAT, "no JSON object");
 	}
 	sqlite3_reset(stmt);
 	return r;

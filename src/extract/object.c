@@ -10,8 +10,8 @@
  * one read tells whether it is ELF and has half of what is needed then. */
 enum { HEAD_BYTES = 1024 };
 
-/* The folder's path and the name, as one path in the arena. */
-static bool join(struct sap_arena *arena, struct sap_str dir, const char *name, struct sap_str *out)
+bool sap_path_join(struct sap_arena *arena, struct sap_str dir, const char *name,
+		   struct sap_str *out)
 {
 	size_t n = strlen(name), slash = dir.n > 1;
 	char *p = sap_arena_alloc(arena, dir.n + slash + n + 1);
@@ -132,6 +132,8 @@ static int parse(struct sap_worker_thread *thread, const struct sap_input_file *
 	r = note_faults(thread, &elf, err);
 	if (r == 0)
 		r = read_notes(thread, &elf, err);
+	if (r == 0)
+		r = sap_languages_go(thread, &elf, err);
 	if (r == 0 && thread->worker->chase)
 		sap_chase_object(thread->worker->chase, &elf.rec);
 	return r < 0 ? r : give(thread, &elf, want, err);
@@ -210,7 +212,7 @@ int sap_object_try(struct sap_worker_thread *thread, int dirfd, struct sap_str d
 		return 0;
 	}
 	sap_arena_reset(&thread->arena);
-	if (r == SAP_ENOMEM || !join(&thread->arena, dir, name, &path))
+	if (r == SAP_ENOMEM || !sap_path_join(&thread->arena, dir, name, &path))
 		return sap_err_nomem(err);
 	if (r < 0)
 		return open_failed(thread, path, &fault, tried, err);

@@ -97,6 +97,19 @@ static bool is_first(struct sap_worker *worker, struct sap_str canonical)
 	return first;
 }
 
+static int try_language(struct asking *a, const struct sap_folder *folder, const char *name,
+			struct sap_err *err)
+{
+	enum sap_language_file file;
+
+	if (!(a->worker->request->head.parts & SAP_PART_LANGUAGES))
+		return 0;
+	file = sap_language_file(sap_language_folder(folder->canonical), name);
+	if (!file)
+		return 0;
+	return sap_languages_file(a->thread, folder->fd, folder->canonical, name, file, err);
+}
+
 static int try_file(struct asking *a, struct sap_str path, const struct sap_folder *folder,
 		    const char *name, const struct stat *st, struct sap_err *err)
 {
@@ -118,6 +131,8 @@ static int try_file(struct asking *a, struct sap_str path, const struct sap_fold
 			      folder->canonical);
 		r = sap_object_try(a->thread, folder->fd, folder->canonical, name, st,
 				   a->worker->request->head.want, &tried, err);
+		if (r == 0 && (tried == SAP_TRIED_OTHER || tried == SAP_TRIED_EMPTY))
+			r = try_language(a, folder, name, err);
 	}
 	if (r < 0)
 		return r;

@@ -72,6 +72,7 @@ static int write_request(struct sap_session *s, unsigned parts, unsigned want,
 		.threads = thread_count(&s->options),
 		.n_paths = n_paths,
 		.n_skips = with_skips ? (uint32_t)s->skips.n : 0,
+		.first_package = (uint32_t)s->facts->packages.n + 1,
 	};
 
 	if (s->skips.n > 1)
@@ -254,7 +255,8 @@ static int ask_suspects(struct sap_session *s, unsigned want, struct sap_err *er
 		struct sap_facts_mark mark = sap_facts_mark(s->facts);
 		struct sap_child_end end;
 
-		r = write_request(s, 0, want, &s->suspects.v[i], 1, false, err);
+		r = write_request(s, whole ? SAP_PART_LANGUAGES : 0, want, &s->suspects.v[i], 1,
+				  false, err);
 		if (r == 0)
 			r = talk(s, err);
 		s->facts->whole = whole; /* the new worker was not asked for a walk */

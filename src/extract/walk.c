@@ -43,6 +43,7 @@ struct visit {
 	int fd;
 	dev_t dev;
 	unsigned depth;
+	enum sap_language_folder language;
 	uint64_t entries;
 };
 
@@ -181,16 +182,31 @@ static bool loadable_name(const char *name)
 	return so && (so[3] == '\0' || so[3] == '.');
 }
 
+/* A file that is no ELF object: a package of a language, or what a loader may try. */
+static int visit_other(struct visit *visit, const char *name, enum sap_other_reason reason,
+		       struct sap_err *err)
+{
+	enum sap_language_file file = sap_language_file(visit->language, name);
+	struct stat st;
+	int r = 0;
+
+	if (file && reason != SAP_OTHER_NO_FILE)
+		r = sap_languages_file(visit->thread, visit->fd, visit->path, name, file, err);
+	if (r < 0 || !loadable_name(name))
+		return r;
+	if (fstatat(visit->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		st.st_size = 0;
+	return give_other(visit, name, (uint64_t)st.st_size, reason, err);
+}
+
 static int visit_file(struct visit *visit, const char *name, struct sap_err *err)
 {
 	const unsigned symbols = visit->walk->worker->request->head.flags & SAP_EXTRACT_SYMBOLS
 					 ? SAP_ELF_SYMBOLS
 					 : 0;
-	const unsigned want =
-		SAP_ELF_USES | SAP_ELF_STRINGS | SAP_ELF_NOTES | SAP_ELF_RELOCS | symbols;
-	enum sap_other_reason reason;
+	const unsigned want = SAP_ELF_USES | SAP_ELF_STRINGS | SAP_ELF_NOTES | SAP_ELF_RELOCS |
+			      SAP_ELF_GO | symbols;
 	enum sap_tried tried;
-	struct stat st;
 	int r;
 
 	visit->thread->stats.files++;
@@ -201,18 +217,12 @@ static int visit_file(struct visit *visit, const char *name, struct sap_err *err
 		return note(visit, name, sap_code_name(SAP_ECHANGED), err,
 			    "the file vanished while its folder was read");
 	if (tried == SAP_TRIED_OTHER)
-		reason = SAP_OTHER_NOT_ELF;
-	else if (tried == SAP_TRIED_EMPTY)
-		reason = SAP_OTHER_EMPTY;
-	else if (tried == SAP_TRIED_NO_FILE)
-		reason = SAP_OTHER_NO_FILE;
-	else
-		return 0;
-	if (!loadable_name(name))
-		return 0;
-	if (fstatat(visit->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		st.st_size = 0;
-	return give_other(visit, name, (uint64_t)st.st_size, reason, err);
+		return visit_other(visit, name, SAP_OTHER_NOT_ELF, err);
+	if (tried == SAP_TRIED_EMPTY)
+		return visit_other(visit, name, SAP_OTHER_EMPTY, err);
+	if (tried == SAP_TRIED_NO_FILE)
+		return visit_other(visit, name, SAP_OTHER_NO_FILE, err);
+	return 0;
 }
 
 /* Where sockets, FIFOs and devices belong. */
@@ -358,6 +368,7 @@ static int visit_folder(struct walk *walk, struct sap_worker_thread *thread,
 		return unreadable(thread, visit.path, &fault, err);
 	visit.fd = fd;
 	visit.dev = st.st_dev;
+	visit.language = sap_language_folder(visit.path);
 	r = thread->encoder.sink.dir(&thread->encoder.sink, &rec, err);
 	if (r == 0 && is_pseudo(&visit, todo->parent_dev)) {
 		thread->stats.skipped_mounts++;

@@ -234,9 +234,11 @@ static int read_packages(struct sap_worker *worker, struct sap_worker_thread *th
 {
 	struct sap_catalog catalog = { .input = worker->input,
 				       .sink = &thread->encoder.sink,
-				       .next_id = 1 };
+				       .next_id = worker->next_package };
+	int r = sap_catalog_read(&catalog, err);
 
-	return sap_catalog_read(&catalog, err);
+	worker->next_package = catalog.next_id;
+	return r;
 }
 
 static int read_loader(struct sap_worker *worker, struct sap_worker_thread *thread,
@@ -370,12 +372,15 @@ static int serve(struct sap_worker *worker, bool first, struct sap_err *err)
 	struct sap_worker_thread thread;
 	int r = sap_worker_thread_init(&thread, worker, 0, err);
 
+	worker->next_package = request->head.first_package;
 	if (r == 0 && first)
 		r = give_header(&thread, err);
 	if (r == 0 && (request->head.parts & SAP_PART_WALK))
 		r = read_and_work(worker, &thread, threads, sap_walk, err);
 	else if (r == 0)
 		r = answer(worker, &thread, threads, err);
+	if (r == 0)
+		r = sap_languages_give(&thread, err);
 	if (r < 0)
 		return r; /* the parent sees the end of the pipe, and the exit status */
 	r = thread.encoder.sink.stats(&thread.encoder.sink, &thread.stats, err);
@@ -495,6 +500,7 @@ static int serve_all(struct sap_worker *worker, struct sap_err *err)
 	}
 	worker->request = NULL;
 	sap_pool_free(worker->given);
+	sap_languages_clear(&worker->languages);
 	sap_arena_clear(&arena);
 	sap_input_free(worker->input);
 	return r;
@@ -505,10 +511,12 @@ int sap_worker_main(const struct sap_worker_hooks *hooks)
 	struct sap_worker worker = { .hooks = hooks,
 				     .out_lock = PTHREAD_MUTEX_INITIALIZER,
 				     .given_lock = PTHREAD_MUTEX_INITIALIZER,
+				     .languages.lock = PTHREAD_MUTEX_INITIALIZER,
 				     .out_fd = SAP_WORKER_FACTS_FD };
 	struct sap_err err = { 0 };
 	int r;
 
+	sap_arena_init(&worker.languages.arena, 0);
 	worker.progress = mmap(NULL, sizeof(*worker.progress), PROT_READ | PROT_WRITE, MAP_SHARED,
 			       SAP_WORKER_PROGRESS_FD, 0);
 	if (worker.progress == MAP_FAILED)

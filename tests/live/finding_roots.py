@@ -114,20 +114,23 @@ def name_sources(root, packages):
     query = "%{dbinstance} %{name} %|epoch?{%{epoch}}:{0}| %{version} %{release}\n"
     listing = run("rpm", "--root", root, "--define", "_dbpath /var/lib/rpm", "-qa", "--qf", query)
     db = sqlite3.connect(root + "/var/lib/rpm/rpmdb.sqlite")
-    assert len(listing.splitlines()) == len(packages)
     for line in listing.splitlines():
-        number, name, epoch, version, release = line.split()
+        number, *identity = line.split()
+        identity = (identity[0], int(identity[1]), *identity[2:])
+        if identity not in sources:
+            continue  # of an earlier call
         blob, = db.execute("SELECT blob FROM Packages WHERE hnum = ?", (number,)).fetchone()
-        new = sources[(name, int(epoch), version, release)]
+        new = sources.pop(identity)
         assert blob.count(old.encode()) == 1
         db.execute("UPDATE Packages SET blob = ? WHERE hnum = ?",
                    (blob.replace(old.encode(), new.encode()), number))
+    assert not sources
     db.commit()
     db.close()
 
 
 def rpm(root, tmp, vendor, packages):
-    """An rpm database, written by rpm. Versions are EVRs; a source has no epoch."""
+    """Adds to an rpm database, with rpm. Versions are EVRs; a source has no epoch."""
     folder = os.path.join(tmp, "build-" + os.path.basename(root))
     files = rpms(folder, vendor, packages)
     assert len(files) == len(packages)
@@ -179,7 +182,7 @@ def compare(count, what, document, want, counts=None, not_judged=()):
     what is not listed, and the packages that are not judged."""
     got = rows(document)
     missing, extra = want - got, got - want
-    count.check(want and not missing and not extra, f"{what}: {sum(want.values())} findings",
+    count.check((want or counts) and not missing and not extra, f"{what}: {sum(want.values())} findings",
                 f"{sum(missing.values())} missing, {sum(extra.values())} too many of "
                 f"{sum(want.values())}\n  missing {sorted(map(str, missing))[:4]}\n"
                 f"  too many {sorted(map(str, extra))[:4]}")

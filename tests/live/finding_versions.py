@@ -38,7 +38,8 @@ def deb_key(version):
 # ---- Alpine ----------------------------------------------------------------------------------
 
 _APK = re.compile(r"(\d+)((?:\.\d+)*)([a-z]?)((?:_[a-z]+\d*)*)(?:~([0-9a-f]+))?(?:-r(\d+))?")
-_BEFORE, _END, _REVISION, _HASH, _COUNT, _AFTER, _LETTER, _NUMBER = range(8)
+# What does not fit the format ("1.2.31-0", "6.8.0p2", which real entries have) is older than the end.
+_BEFORE, _BAD, _END, _REVISION, _HASH, _COUNT, _AFTER, _LETTER, _NUMBER = range(9)
 _SUFFIXES = {"alpha": (_BEFORE, 0), "beta": (_BEFORE, 1), "pre": (_BEFORE, 2), "rc": (_BEFORE, 3),
              "cvs": (_AFTER, 0), "svn": (_AFTER, 1), "git": (_AFTER, 2), "hg": (_AFTER, 3),
              "p": (_AFTER, 4)}
@@ -46,31 +47,26 @@ _SUFFIXES = {"alpha": (_BEFORE, 0), "beta": (_BEFORE, 1), "pre": (_BEFORE, 2), "
 
 @functools.lru_cache(maxsize=None)
 def _apk_tokens(version):
-    """[(kind, text, value)], None for what is no version."""
-    match = _APK.fullmatch(version)
-    if not match:
-        return None
+    """[(kind, text, value)] of what begins with a digit."""
+    match = _APK.match(version)
     numbers, letter, suffixes, commit, revision = match.groups()[1:]
+    bad = [(_BAD, "", version[match.end():])] if match.end() < len(version) else []
     tokens = [(_NUMBER, "", int(match[1]))]
     tokens += [(_NUMBER, n, int(n)) for n in numbers.split(".")[1:]]
     tokens += [(_LETTER, "", letter)] if letter else []
     for name, count in re.findall(r"_([a-z]+)(\d*)", suffixes):
         if name not in _SUFFIXES:
-            return None
+            return tokens + [(_BAD, "", name)]
         kind, place = _SUFFIXES[name]
         tokens.append((kind, "", place))
         tokens += [(_COUNT, "", int(count))] if count else []
     tokens += [(_HASH, "", commit)] if commit else []
     tokens += [(_REVISION, "", int(revision))] if revision else []
-    return tokens + [(_END, "", 0)]
-
-
-def apk_valid(version):
-    return _apk_tokens(version) is not None
+    return tokens + bad + [(_END, "", 0)]
 
 
 def apk_cmp(a, b):
-    """-1, 0, 1 for valid versions."""
+    """-1, 0, 1 for what begins with a digit."""
     for (kind, text, value), (kind2, text2, value2) in zip(_apk_tokens(a), _apk_tokens(b)):
         if kind != kind2:
             return -1 if kind < kind2 else 1
@@ -149,13 +145,12 @@ def check_table(count, name, path, key):
     for words in lines:
         if len(words) != 3 or words[1] not in ("<", "=", ">"):
             continue
-        if name == "apk" and not (apk_valid(words[0]) and apk_valid(words[2])):
-            continue
         try:
             a, b = key(words[0]), key(words[2])
-        except ValueError:
+            order = "<" if a < b else ">" if a > b else "="
+        except (ValueError, AttributeError):
             continue  # no version
         n += 1
-        if ("<" if a < b else ">" if a > b else "=") != words[1]:
+        if order != words[1]:
             wrong.append(" ".join(words))
     count.check(n > 50 and not wrong, f"{name} versions: the table ({n} lines)", str(wrong[:5]))

@@ -20,7 +20,7 @@ import tempfile
 import live
 
 EXPORTS = ("almalinux", "bitnami", "go-vulndb", "haskell", "homebrew", "ocaml", "psf", "rustsec")
-BUNDLE = re.compile(r"(ALSA|ALBA|ALEA|RHSA|RLSA)-\d{4}:\d+|(DSA|DLA|USN)-\d+(-\d+)?")
+BUNDLE = re.compile(r"(ALSA|ALBA|ALEA|RHSA|RLSA)-\d{4}:A?\d+|(DSA|DLA|USN)-\d+(-\d+)?")
 FIXES_ONLY = re.compile(r"(ALBA|ALEA)-")
 EVENTS = {"introduced": "introduced", "fixed": "fixed", "last_affected": "last", "limit": "limit"}
 UNORDERED = ("opam", "Homebrew")

@@ -233,6 +233,10 @@ def without_names(case):
                     "--source", "osv/ours", case.path("own.json")], check=True, env=environment())
     answer = site.update()
     case.check("osv/PyPI: unchanged" in answer.said, "what was downloaded before", answer)
+    with open("/etc/os-release", encoding="utf-8") as f:
+        if "ID=debian\n" in f.read():
+            case.check(len(site.seen("Debian")) == 1 and "osv/Debian" in site.sources(),
+                       "that of this host", answer)
     case.check("osv/ours" not in answer.said and "osv/ours" in site.sources(),
                "not what was imported by hand", answer)
 
@@ -285,12 +289,12 @@ def bad_files(case):
     case.each(one_bad_file, [
         ("a page", b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"),
         ("nothing", b""), ("zeros", bytes(100_000)), ("half a zip", good[:len(good) // 2]),
-        ("a zip without its end", good[:-30]), ("a zip without its list", good[:-500]),
+        ("a zip without its list", good[:good.index(b"PK\1\2")]),
         ("a zip that ends between two files", good[:good.index(b"PK\3\4", len(good) // 2)]),
         ("a broken zip", bytes(broken)), ("an empty zip", zipped([])),
         ("another zip", zipped([("a.txt", "hello"), ("b.json", "{}")])),
-        ("a bomb", zipped([("T-1.json", bytes(1 << 30))])),
-        ("a bomb of text", zipped([("T-1.json", text[:-1] + ',"x":"' + "y" * (300 << 20) + '"}')])),
+        ("a bomb", zipped([("T-1.json", bytes(1 << 28))])),
+        ("a bomb of text", zipped([("T-1.json", text[:-1] + ',"x":"' + "y" * (100 << 20) + '"}')])),
         ("a deep one", zipped([("T-1.json", '{"id":"T-1","x":' + deep + "}")])),
         ("JSON that is none", zipped([(f"T-{n}.json", '{"id":') for n in range(9)])),
     ])
@@ -407,11 +411,12 @@ def killed_import(case):
 
 def one_killed_import(case, victim):
     site = Site(case)
+    numbers = range(30_000 // case.world.slow)
     site.first()
     for n in range(9):  # until it is caught in the act
         there = site.bytes()
         held = site.held()
-        site.put("Debian", osv_lines("Debian:12", range(50_000), f"9.{n}"), f'"d{n}"')
+        site.put("Debian", osv_lines("Debian:12", numbers, f"9.{n}"), f'"d{n}"')
         run = site.start("Debian")
         found = None
         while run.poll() is None and not found:
@@ -425,7 +430,7 @@ def one_killed_import(case, victim):
     case.check(victim != "sapper" or site.bytes() == there, "the store is as it was")
     case.check(site.held() == held, f"{victim} killed: Debian is as it was")
     answer = site.update("Debian")
-    case.check(answer.status == 0 and site.held() == (names(range(50_000)), {f"fixed=9.{n}"}),
+    case.check(answer.status == 0 and site.held() == (names(numbers), {f"fixed=9.{n}"}),
                f"{victim} killed: the next", answer)
     case.check(site.seen("Debian")[-1].get("if-none-match") == f'"d{n}"' and
                site.seen("Debian")[-1].get("range") is None,
@@ -438,7 +443,7 @@ def killed_anywhere(case):
     site = Site(case)
     site.first()
     dice = random.Random(6)
-    for n in range(12):
+    for n in range(12 // case.world.slow + 2):
         want = [site.held(), (names(range(2000)), {f"fixed={n}"})]
         site.put("Debian", osv_lines("Debian:12", range(2000), str(n)), f'"n{n}"')
         run = site.start("Debian", "-q")
@@ -472,6 +477,7 @@ def readers(case):
     def read():
         while not done.is_set():
             try:
+                seen.append(site.sources()["osv/Debian"]["records"])
                 seen.append(len(site.held()[0]))
             except RuntimeError as e:
                 seen.append(str(e))
@@ -505,14 +511,14 @@ def disk_full(case):
     case.check(answer.status == 1 and "osv_Debian.part" in answer.said and
                "File too large" in answer.said, "no room for the download", answer)
     case.check(len(site.held()[0]) == 5, "Debian is as it was")
-    site.put("Debian", osv_lines("Debian:12", range(20_000)), '"d3"')
+    site.put("Debian", osv_lines("Debian:12", range(10_000)), '"d3"')
     answer = site.update("Debian", before=limit(1_000_000))
     case.check(answer.status in (1, 2) and case.folder in answer.said and
                ("full" in answer.said or "File too large" in answer.said),
                "no room for the store", answer)
     case.check(len(site.held()[0]) == 5, "Debian still is as it was")
     answer = site.update("Debian")
-    case.check(answer.status == 0 and len(site.held()[0]) == 20_000, "and then there is", answer)
+    case.check(answer.status == 0 and len(site.held()[0]) == 10_000, "and then there is", answer)
     os.unlink(case.path("before"))
     case.check(not site.leftovers(), "nothing is left", site.leftovers())
 

@@ -360,13 +360,15 @@ static void check_sample_sources(struct world *w)
 	CHECK_STR(s[0].origin, "https://example.org/list");
 	CHECK_INT(s[0].as_of, 1787270400);
 	CHECK_INT(s[0].checked, 1700000000);
-	CHECK_INT(s[0].records, 2);
+	CHECK_INT(s[0].records, 2 + 6); /* records, and entries of the other tables */
 	CHECK_INT(s[0].claims, 6);
-	CHECK(sap_store_covers(w->store, SAP_STR("debian:13"), &as_of, &checked));
+	CHECK(sap_store_covers(w->store, SAP_STR("debian:11"), &as_of, &checked));
 	CHECK_INT(as_of, 1787270400);
 	CHECK_INT(checked, 1700000000);
-	CHECK(sap_store_covers(w->store, SAP_STR("debian:11"), &as_of, &checked));
-	CHECK(sap_store_covers(w->store, SAP_STR("almalinux:9"), &as_of, &checked));
+	CHECK(sap_store_covers(w->store, SAP_STR("debian:12"), &as_of, &checked));
+	/* A list of malicious versions says nothing about other vulnerabilities. */
+	CHECK(!sap_store_covers(w->store, SAP_STR("debian:13"), &as_of, &checked));
+	CHECK(!sap_store_covers(w->store, SAP_STR("almalinux:9"), &as_of, &checked));
 	CHECK(!sap_store_covers(w->store, SAP_STR("debian:10"), &as_of, &checked));
 }
 
@@ -497,6 +499,35 @@ static void test_a_source_that_is_not_there(void)
 	}
 	close_world(&w);
 	sap_buf_clear(&out);
+}
+
+/* The example of docs/formats/advisories.md is taken as it stands there. */
+static void test_the_example_of_the_documentation(void)
+{
+	const char *tests = getenv("SAP_TESTS");
+	const char *from, *to;
+	struct problems p;
+	char name[512];
+	struct sap_buf text;
+
+	snprintf(name, sizeof(name), "%s/../docs/formats/advisories.md", tests ? tests : "tests");
+	read_file(name, &text);
+	sap_buf_putc(&text, '\0');
+	from = text.n > 1 ? strstr((char *)text.p, "```\n" SAP_ROWS_MAGIC "\n") : NULL;
+	to = from ? strstr(from + 4, "```") : NULL;
+	if (!to) {
+		check_skip("the example of the documentation", "docs/ is not here");
+		sap_buf_clear(&text);
+		return;
+	}
+	text.p[to - (char *)text.p] = '\0';
+	clean();
+	if (!CHECK_INT(import(from + 4 + strlen(SAP_ROWS_MAGIC "\n"), NULL, &p), 0))
+		printf("  %s: %s\n", p.where, p.last);
+	CHECK_INT(ask("debian:12", "libpay"), 1);
+	CHECK_INT(ask("npm", "right-pay"), 1);
+	CHECK_INT(ask("debian:12", "openssl"), 1);
+	sap_buf_clear(&text);
 }
 
 /* ---- merging ---------------------------------------------------------------------------- */
@@ -1111,6 +1142,7 @@ int main(void)
 	test_a_stream_in_single_bytes();
 	test_export_and_import();
 	test_a_source_that_is_not_there();
+	test_the_example_of_the_documentation();
 	test_a_newer_record_replaces();
 	test_the_same_id_twice_in_one_stream();
 	test_replacing_a_source();
