@@ -6,6 +6,8 @@
 #include "advisory/origin.h"
 #include "base/limits.h"
 
+enum { DAY = 86400 };
+
 /* A package of the system, on its way into a unit. Ids of the facts' pool. */
 struct member {
 	uint32_t source, version;
@@ -65,6 +67,13 @@ bool sap_judge_fold(struct sap_judge *j, const struct sap_court *court, struct s
 	       sap_arena_str(&j->scratch, sap_buf_str(&j->buf), out);
 }
 
+/* A date that has not come yet is no date. */
+static bool is_old(const struct sap_judge *j, int64_t newest)
+{
+	return newest <= 0 || newest > j->options->now + DAY ||
+	       newest < j->options->now - j->options->max_age;
+}
+
 int sap_judge_cover(struct sap_judge *j, const struct sap_court *court, size_t *index,
 		    struct sap_err *err)
 {
@@ -86,8 +95,26 @@ int sap_judge_cover(struct sap_judge *j, const struct sap_court *court, size_t *
 		return 0;
 	sap_store_covers(j->store, sap_space_str(&court->space), &c->as_of, &c->checked);
 	newest = c->as_of > c->checked ? c->as_of : c->checked;
-	c->stale = newest <= 0 || newest < j->options->now - j->options->max_age;
+	c->stale = is_old(j, newest);
 	return 0;
+}
+
+/* Whether anything can be said about exploitation, and as of when. */
+static void note_exploited(struct sap_judge *j, uint32_t n_sources)
+{
+	struct sap_findings *out = j->out;
+
+	for (uint32_t i = 0; i < n_sources; i++) {
+		const struct sap_source *s = &j->match.sources[i];
+		int64_t newest = s->as_of > s->checked ? s->as_of : s->checked;
+
+		if (!sap_str_is(s->kind, "kev") || s->records == 0)
+			continue;
+		out->kev_known = true;
+		if (newest > out->kev_as_of)
+			out->kev_as_of = newest;
+	}
+	out->kev_stale = out->kev_known && is_old(j, out->kev_as_of);
 }
 
 int sap_judge_skip(struct sap_judge *j, uint32_t package, uint32_t object, struct sap_str reason,
@@ -399,6 +426,7 @@ static bool start(struct sap_judge *j, const char *no_store)
 	out->max_age = j->options->max_age;
 	if (j->store) {
 		j->match.sources = sap_store_sources(j->store, &n_sources);
+		note_exploited(j, n_sources);
 		if (!sap_judge_keep(j, sap_str_of(sap_store_path(j->store)), &out->store))
 			return false;
 	} else if (!sap_judge_keep(j, sap_str_of(no_store), &out->no_store)) {

@@ -363,7 +363,8 @@ static int list_claims(struct matcher *m, const struct sap_case *c, int64_t deci
 static int judge_one(struct matcher *m, const struct node *root, struct sap_verdicts *out,
 		     struct sap_err *err)
 {
-	const struct sap_case c = { m->subject, m->heard, m->speakers + root->at, root->n };
+	const struct sap_case c = { m->subject, m->heard, m->speakers + root->at, root->n,
+				    m->options->sources };
 	struct sap_verdict verdict = { .id = m->nodes.v[root->best].name }, *to;
 	int64_t decider;
 	int r;

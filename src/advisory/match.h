@@ -4,7 +4,9 @@
  *
  * Statements about one vulnerability are weighed in this order; the first class that says
  * something decides, the rest is kept for --explain:
- *   1. compromised versions, wherever they are named;
+ *   1. compromised versions, wherever they are named. A source of the kind "compromised" also
+ *      clears a distribution's versions that it does not name; other sources do so against
+ *      class 3 only;
  *   2. statements about this very release (space with a release);
  *   3. statements about the distribution at large (its unstable line), or about the ecosystem.
  * Within a class: "not-affected" by a record whose own id is the vulnerability (a tracker's

@@ -51,6 +51,7 @@ struct sap_case {
 	const struct sap_heard *heard;      /* all claims */
 	const struct sap_speaker *speakers; /* those that speak of it */
 	uint32_t n;
+	const struct sap_source *sources; /* may be NULL */
 };
 
 enum { SAP_NOBODY = -1 };

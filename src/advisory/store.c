@@ -192,7 +192,21 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Who speaks about which space: the newest dates of those that do. */
+/* A source that speaks about the space. Its dates are those of the one that says the most: a few
+ * rows of today in a private list do not make a tracker's list of last year current. */
+static void add_source(struct sap_store_space *space, const struct sap_source *s)
+{
+	uint64_t weight = s->claims + 1;
+
+	space->covered = true;
+	if (weight < space->weight || (weight == space->weight && s->as_of >= space->as_of))
+		return;
+	space->weight = weight;
+	space->as_of = s->as_of;
+	space->checked = s->checked;
+}
+
+/* Who speaks about which space. */
 static int load_pairs(struct sap_store *store, struct sap_err *err)
 {
 	struct sap_store_space key, *want = &key, **ids, **found;
@@ -217,11 +231,7 @@ static int load_pairs(struct sap_store *store, struct sap_err *err)
 				by_id);
 		if (!found || source == store->n_sources)
 			continue;
-		(*found)->covered = true;
-		if (store->sources[source].as_of > (*found)->as_of)
-			(*found)->as_of = store->sources[source].as_of;
-		if (store->sources[source].checked > (*found)->checked)
-			(*found)->checked = store->sources[source].checked;
+		add_source(*found, &store->sources[source]);
 	}
 	sqlite3_finalize(st);
 	return more;

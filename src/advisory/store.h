@@ -35,8 +35,10 @@ void sap_store_close(struct sap_store *store);
 const char *sap_store_path(const struct sap_store *store);
 const struct sap_source *sap_store_sources(const struct sap_store *store, uint32_t *n);
 
-/* Whether any source speaks about that space (has a claim in it, or covers it); *as_of gets the
- * newest date of those that do (0: none says), *checked likewise. */
+/* Whether any source speaks about that space (has a claim in it that is not about malicious
+ * versions only, or covers it). *as_of and *checked get the dates of that source of those which
+ * has the most claims in all (0: it says none): the others may be fresher and still say nothing
+ * about most packages. */
 bool sap_store_covers(struct sap_store *store, struct sap_str space, int64_t *as_of,
 		      int64_t *checked);
 

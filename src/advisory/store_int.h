@@ -62,7 +62,8 @@ struct sap_store_space {
 	struct sap_str text;
 	int64_t id;
 	int64_t as_of, checked;
-	uint8_t names; /* enum sap_names */
+	uint64_t weight; /* of the source whose dates these are, plus 1; 0: none yet */
+	uint8_t names;   /* enum sap_names */
 	bool covered;
 };
 

@@ -197,17 +197,60 @@ static bool decide_without(const struct sap_case *c, int64_t *decider, struct sa
 	return true;
 }
 
+static bool is_distribution(const struct sap_case *c)
+{
+	enum sap_version_scheme scheme = c->subject->scheme;
+
+	return scheme == SAP_VERSION_DEB || scheme == SAP_VERSION_RPM ||
+	       scheme == SAP_VERSION_APK || scheme == SAP_VERSION_PACMAN;
+}
+
+/* Whether it stands in a list whose one purpose is to name all malicious versions. */
+static bool is_whole_list(const struct sap_case *c, int64_t speaker)
+{
+	const struct sap_claim *claim;
+
+	if (speaker < 0 || !c->sources)
+		return false;
+	claim = heard_by(c, (uint32_t)speaker)->claim;
+	return sap_str_is(c->sources[claim->advisory->source].kind, "compromised");
+}
+
+/* The first class that has something to say. What names malicious versions always accuses. That
+ * it also clears a distribution's versions that it does not name (their lists say "fixed in",
+ * which counts every older version as affected) is for sources of the kind "compromised"; others
+ * clear only against statements about the distribution at large, and in a language's
+ * ecosystem none does. */
+static struct opinion first_opinion(const struct sap_case *c, enum sap_class *at)
+{
+	struct opinion malicious = opinion_of(c, SAP_CLASS_COMPROMISED), o = malicious;
+
+	if (malicious.word != SILENT && is_distribution(c) && is_whole_list(c, malicious.speaker)) {
+		*at = SAP_CLASS_COMPROMISED;
+		return malicious;
+	}
+	for (*at = SAP_CLASS_COMPROMISED; o.word != HELD && ++*at < SAP_CLASSES;) {
+		if (*at == SAP_CLASS_GENERAL && malicious.word != SILENT && is_distribution(c)) {
+			*at = SAP_CLASS_COMPROMISED;
+			return malicious;
+		}
+		o = opinion_of(c, *at);
+		if (o.word != SILENT)
+			return o;
+	}
+	if (o.word == SILENT && malicious.word != SILENT) {
+		*at = SAP_CLASS_COMPROMISED;
+		return malicious;
+	}
+	return o;
+}
+
 bool sap_weigh(const struct sap_case *c, struct sap_verdict *verdict, int64_t *decider)
 {
-	struct opinion o = { .speaker = SAP_NOBODY };
-	enum sap_class at = SAP_CLASS_COMPROMISED;
+	enum sap_class at;
+	struct opinion o = first_opinion(c, &at);
 	bool spoken = true;
 
-	for (; at < SAP_CLASSES; at++) {
-		o = opinion_of(c, at);
-		if (o.word != SILENT)
-			break;
-	}
 	*decider = o.speaker;
 	if (o.word == HELD || o.word == REPAIRED)
 		verdict->fixed = o.fixed;

@@ -15,7 +15,12 @@ struct document {
 	/* Lines. */
 	uint64_t number;
 	bool too_long; /* the line at hand */
+	/* It is read as the document before was: whether that is right its first record tells. */
+	const struct sap_import_head *guess;
 };
+
+/* From on_record and on_rejected: the guess was wrong. */
+enum { WRONG_GUESS = -1001 };
 
 /* ---- what a record or line is called ---------------------------------------------------- */
 
@@ -58,6 +63,14 @@ static int on_record(void *ctx, const struct sap_json *value, uint64_t number, s
 	struct document *d = ctx;
 	int rc;
 
+	if (d->guess) {
+		struct sap_import_head head = *d->guess;
+
+		head.root = value;
+		if (!d->format->recognise(&head))
+			return WRONG_GUESS;
+		d->guess = NULL;
+	}
 	name_record(d, number, value->key);
 	rc = d->format->record(&d->imp->im, value, err);
 	sap_arena_reset(&d->imp->arena);
@@ -70,6 +83,8 @@ static int on_rejected(void *ctx, uint64_t number, struct sap_str key, struct sa
 	struct document *d = ctx;
 
 	(void)err;
+	if (d->guess)
+		return WRONG_GUESS;
 	name_record(d, number, key);
 	sap_import_problem(&d->imp->im, "this record is left out: %.*s", SAP_FMT(reason));
 	return d->imp->im.rows->failure;
@@ -320,6 +335,31 @@ static int read_as(struct document *d, const struct sap_import_head *head,
 	return rc;
 }
 
+/* Most inputs are many small documents of one kind: all of such a one is in memory, and it is
+ * parsed only once. *known: it was of that kind indeed; else nothing came of it. */
+static int read_as_before(struct document *d, struct sap_import_head *head,
+			  const struct sap_import_bytes *bytes, bool *known, struct sap_err *err)
+{
+	const struct sap_import_format *f = d->imp->last;
+	struct sap_str text = sap_str_trim(head->bytes);
+	int rc;
+
+	if (!f || !f->json || f->split != SAP_JSON_WHOLE || f->begin || text.n == 0 ||
+	    text.n >= SAP_IMPORT_HEAD || text.p[0] != '{')
+		return 0;
+	head->json = true;
+	d->guess = head;
+	d->format = f;
+	rc = read_as(d, head, bytes, (struct sap_str){ 0 }, err);
+	*known = d->guess == NULL;
+	d->guess = NULL;
+	if (*known)
+		d->imp->documents++;
+	else
+		head->json = false;
+	return *known || rc == SAP_ENOMEM ? rc : 0;
+}
+
 int sap_import_document(struct sap_importer *imp, struct sap_str name,
 			const struct sap_import_format *format,
 			const struct sap_import_bytes *bytes, struct sap_err *err)
@@ -328,6 +368,7 @@ int sap_import_document(struct sap_importer *imp, struct sap_str name,
 	struct document d = { .imp = imp };
 	struct sap_err syntax = { 0 };
 	struct sap_str rest;
+	bool whole, done = false;
 	int rc;
 
 	sap_buf_reset(&imp->where);
@@ -338,7 +379,12 @@ int sap_import_document(struct sap_importer *imp, struct sap_str name,
 	imp->replacing = false;
 	imp->entries++;
 	rc = read_first(imp, bytes, &head.bytes, &rest, err);
+	whole = rc == 0 && head.bytes.n < SAP_IMPORT_HEAD;
 	head.bytes = without_mark(head.bytes);
+	if (whole && !format)
+		rc = read_as_before(&d, &head, bytes, &done, err);
+	if (done)
+		return rc < 0 ? sap_import_failed(imp, name, rc, err) : 0;
 	if (rc == 0 && format)
 		rc = look_for_json(imp, &head, &syntax, err);
 	else if (rc == 0)

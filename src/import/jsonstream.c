@@ -313,7 +313,8 @@ static bool unwanted(const struct sap_json_stream *s, struct sap_str key)
 	if (key.n > s->skip_longest)
 		return false;
 	for (size_t i = 0; i < s->n_skip; i++) {
-		if (sap_str_eq(s->skip[i], key))
+		if (s->skip[i].n == key.n && key.n > 0 && s->skip[i].p[0] == key.p[0] &&
+		    sap_str_eq(s->skip[i], key))
 			return true;
 	}
 	return false;

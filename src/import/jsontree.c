@@ -7,15 +7,16 @@ bool sap_json_is(const struct sap_json *value, enum sap_json_kind kind)
 }
 
 /* Of two members with one name the last counts, as in most readers. */
-const struct sap_json *sap_json_get(const struct sap_json *object, const char *key)
+const struct sap_json *sap_json_find(const struct sap_json *object, struct sap_str name)
 {
-	struct sap_str want = sap_str_of(key);
 	const struct sap_json *found = NULL;
 
 	if (!sap_json_is(object, SAP_JSON_OBJECT))
 		return NULL;
 	for (const struct sap_json *m = object->first; m; m = m->next) {
-		if (sap_str_eq(m->key, want))
+		/* Most names differ in their first byte: that spares the call. */
+		if (m->key.n == name.n &&
+		    (name.n == 0 || (m->key.p[0] == name.p[0] && sap_str_eq(m->key, name))))
 			found = m;
 	}
 	return found;
@@ -24,9 +25,4 @@ const struct sap_json *sap_json_get(const struct sap_json *object, const char *k
 struct sap_str sap_json_string(const struct sap_json *value)
 {
 	return sap_json_is(value, SAP_JSON_STRING) ? value->text : (struct sap_str){ 0 };
-}
-
-struct sap_str sap_json_text(const struct sap_json *object, const char *key)
-{
-	return sap_json_string(sap_json_get(object, key));
 }

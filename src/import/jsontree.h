@@ -31,12 +31,22 @@ struct sap_json {
 };
 
 /* All take NULL and values of any kind; what is not there or of another kind is NULL/empty. */
-const struct sap_json *sap_json_get(const struct sap_json *object, const char *key);
-/* A member's text, where it is a string. */
-struct sap_str sap_json_text(const struct sap_json *object, const char *key);
+const struct sap_json *sap_json_find(const struct sap_json *object, struct sap_str name);
 /* The value's own text, where it is a string. */
 struct sap_str sap_json_string(const struct sap_json *value);
 bool sap_json_is(const struct sap_json *value, enum sap_json_kind kind);
+
+/* Inline: the length of a literal is known to the compiler then. */
+static inline const struct sap_json *sap_json_get(const struct sap_json *object, const char *key)
+{
+	return sap_json_find(object, sap_str_of(key));
+}
+
+/* A member's text, where it is a string. */
+static inline struct sap_str sap_json_text(const struct sap_json *object, const char *key)
+{
+	return sap_json_string(sap_json_get(object, key));
+}
 
 static inline const struct sap_json *sap_json_first(const struct sap_json *v)
 {

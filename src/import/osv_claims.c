@@ -11,6 +11,8 @@
  *     ....affects.functions, affected_functions  functions= (RustSec)
  *     ....urgency, ubuntu_priority, severity   severity=, where it is not the record's
  *     ....availability                         pro=yes (Ubuntu)
+ *     database_specific.last_known_affected_version_range   last=, limit= ("<= 1.4.5", "< 2.1.3":
+ *                                              GitHub), of a range without an end
  *     summary "nodejs:12 ..."                  module=, where the versions are of a module
  *
  * A range is usable where the ecosystem's order of versions is known: then "versions" only
@@ -298,6 +300,25 @@ static bool put_events(struct writer *w, const struct sap_json *range)
 	return w->attrs.n > before;
 }
 
+/* A range that nothing ends: no version repairs it, but newer ones may never have been affected. */
+static void put_known_end(struct writer *w, const struct sap_json *entry)
+{
+	struct sap_str text = sap_json_text(sap_json_get(entry, "database_specific"),
+					    "last_known_affected_version_range");
+	struct sap_str word;
+
+	for (size_t i = 0; i < w->attrs.n; i++) {
+		if (strcmp(w->attrs.v[i].key, "introduced") != 0)
+			return;
+	}
+	if (!sap_str_word(&text, &word))
+		return;
+	if (sap_str_is(word, "<="))
+		put(w, "last", sap_str_trim(text), false);
+	else if (sap_str_is(word, "<"))
+		put(w, "limit", sap_str_trim(text), false);
+}
+
 static enum sap_version_scheme scheme_of(struct writer *w, struct sap_str ecosystem)
 {
 	struct sap_space space;
@@ -332,6 +353,8 @@ static bool put_ranges(struct writer *w, const struct sap_json *entry, struct sa
 			continue;
 		*any = true;
 		usable |= !git;
+		if (!git)
+			put_known_end(w, entry);
 		if (git)
 			put(w, "type", SAP_STR("git"), false);
 		else if (sap_str_is(type, "SEMVER"))

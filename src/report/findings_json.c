@@ -59,7 +59,8 @@ static void put_counts(struct sap_json *json, const struct sap_findings *f)
 	for (unsigned status = 1; status < SAP_STATUSES; status++)
 		sap_json_u64(json, sap_status_name(status), f->n_status[status]);
 	sap_json_u64(json, "compromised", f->n_compromised);
-	sap_json_u64(json, "known_exploited", f->n_kev);
+	if (f->kev_known)
+		sap_json_u64(json, "known_exploited", f->n_kev);
 	sap_json_u64(json, "suppressed", f->n_suppressed);
 	sap_json_u64(json, "packages_judged", f->n_judged);
 	sap_json_u64(json, "not_judged", f->not_judged.n);
@@ -74,6 +75,12 @@ static void put_advisories(struct sap_json *json, const struct sap_findings *f)
 	sap_json_bool(json, "sound", sap_findings_sound(f));
 	sap_json_u64(json, "max_age_days", (uint64_t)(f->max_age / DAY));
 	put_coverage(json, f);
+	if (f->kev_known) {
+		sap_json_object(json, "exploited_list");
+		put_date(json, "as_of", f->kev_as_of);
+		sap_json_bool(json, "stale", f->kev_stale);
+		sap_json_close(json);
+	}
 	put_counts(json, f);
 	if (f->notes.n) {
 		sap_json_list(json, "notes");
@@ -104,9 +111,11 @@ static void put_subjects(struct sap_report *report, struct sap_json *json,
 	sap_json_close(json);
 }
 
-static void put_exploitation(struct sap_json *json, const struct sap_finding *v)
+static void put_exploitation(struct sap_json *json, const struct sap_findings *f,
+			     const struct sap_finding *v)
 {
-	sap_json_bool(json, "kev", v->kev);
+	if (f->kev_known)
+		sap_json_bool(json, "kev", v->kev);
 	if (v->kev) {
 		sap_json_text(json, "kev_added", v->kev_added);
 		sap_json_text(json, "kev_due", v->kev_due);
@@ -188,7 +197,7 @@ static void put_finding(struct sap_report *report, struct sap_json *json,
 	sap_json_text(json, "cvss", v->cvss);
 	if (v->score >= 0)
 		sap_json_decimal(json, "cvss_score", (uint64_t)(v->score * 10 + 0.5), 1);
-	put_exploitation(json, v);
+	put_exploitation(json, f, v);
 	if (v->state != SAP_STATE_UNKNOWN)
 		sap_json_name(json, "state", sap_state_name(v->state));
 	put_functions(json, v);

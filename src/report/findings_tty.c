@@ -16,14 +16,22 @@ enum {
 
 /* ---- what it was judged by: the first lines --------------------------------------------- */
 
-static void put_day(struct sap_buf *out, int64_t seconds)
+/* YYYY-MM-DD; empty where the time is unknown. */
+static void put_day_text(int64_t seconds, char text[16])
 {
 	time_t t = (time_t)seconds;
-	char text[16];
 	struct tm tm;
 
-	if (seconds > 0 && gmtime_r(&t, &tm) && strftime(text, sizeof(text), "%Y-%m-%d", &tm))
-		sap_buf_printf(out, "%s", text);
+	if (seconds <= 0 || !gmtime_r(&t, &tm) || !strftime(text, 16, "%Y-%m-%d", &tm))
+		text[0] = '\0';
+}
+
+static void put_day(struct sap_buf *out, int64_t seconds)
+{
+	char text[16];
+
+	put_day_text(seconds, text);
+	sap_buf_printf(out, "%s", text);
 }
 
 static void put_coverage_line(const struct sap_tty *tty, const struct sap_findings *f,
@@ -364,12 +372,22 @@ static void put_summary(struct sap_report *report, const struct sap_findings *f)
 	uint32_t critical = count_severity(f, SAP_SEVERITY_CRITICAL);
 	uint32_t high = count_severity(f, SAP_SEVERITY_HIGH);
 	unsigned column = 0;
+	char day[16];
 
 	sap_buf_putc(tty->out, '\n');
 	sap_tty_flowf(tty, &column, SAP_BOLD, "Findings: %u affected", affected);
-	if (affected) {
+	if (affected && !f->kev_known) {
+		sap_tty_flowf(tty, &column, SAP_YELLOW,
+			      " (exploitation unknown: no list of exploited ones");
+	} else if (affected) {
 		sap_tty_flowf(tty, &column, f->n_kev ? SAP_RED : SAP_PLAIN,
 			      " (%u known to be exploited", f->n_kev);
+		if (f->kev_stale && f->kev_as_of > 0) {
+			put_day_text(f->kev_as_of, day);
+			sap_tty_flowf(tty, &column, SAP_YELLOW, " as of %s", day);
+		}
+	}
+	if (affected) {
 		sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u critical", critical);
 		sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u high)", high);
 	}

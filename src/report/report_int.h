@@ -178,6 +178,8 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 			  unsigned max);
 void sap_scan_tty_diagnostics(struct sap_report *report, const struct sap_scan_view *view);
 uint32_t sap_scan_count_unowned(const struct sap_facts *facts);
+/* Packages of languages; the others are of the system. */
+uint32_t sap_scan_count_languages(const struct sap_facts *facts);
 size_t sap_scan_count_losses(const struct sap_facts *facts);
 
 void sap_db_json(struct sap_report *report, const struct sap_db_view *view);

@@ -67,6 +67,15 @@ uint32_t sap_scan_count_unowned(const struct sap_facts *facts)
 	return n;
 }
 
+uint32_t sap_scan_count_languages(const struct sap_facts *facts)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < facts->packages.n; i++)
+		n += sap_package_type_is_language(facts->packages.v[i].type);
+	return n;
+}
+
 static void put_summary(struct sap_json *json, const struct sap_scan_view *view)
 {
 	const struct sap_facts *facts = view->facts;
@@ -81,6 +90,7 @@ static void put_summary(struct sap_json *json, const struct sap_scan_view *view)
 		uint64_t n;
 	} counts[] = {
 		{ "packages", facts->packages.n },
+		{ "language_packages", sap_scan_count_languages(facts) },
 		{ "objects", facts->objects.n },
 		{ "programs", radius->n_programs },
 		{ "dynamic_programs", radius->n_dynamic },
@@ -193,7 +203,9 @@ static void put_package(struct sap_report *report, struct sap_json *json,
 	put_tristate(json, "auto_installed", p->auto_installed);
 	put_tristate(json, "essential", p->essential);
 	sap_json_bool(json, "broken", p->broken);
-	sap_json_u64(json, "files", p->files.n);
+	/* Which files belong to a package of a language is not looked at. */
+	if (!sap_package_type_is_language(p->type))
+		sap_json_u64(json, "files", p->files.n);
 	put_relations(json, facts, p->relations);
 	sap_json_close(json);
 }

@@ -360,8 +360,9 @@ void sap_scan_tty_unowned(struct sap_report *report, const struct sap_scan_view 
 	} else if (n) {
 		sap_report_heading(&report->tty, SAP_YELLOW, "%zu object%s that no package owns%s",
 				   n, sap_plural(n),
-				   facts->packages.n ? ": no package updates these"
-						     : " (there is no package database)");
+				   facts->packages.n > sap_scan_count_languages(facts)
+					   ? ": no package updates these"
+					   : " (there is no package database)");
 		if (n > max && !report->options.verbose)
 			put_groups(report, facts, objects, n, max, SAP_YELLOW);
 		else

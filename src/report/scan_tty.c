@@ -149,13 +149,16 @@ static void put_incomplete(const struct sap_tty *tty, const struct sap_facts *fa
 
 /* ---- counts ----------------------------------------------------------------------------- */
 
-static void put_package_types(struct sap_buf *out, const struct sap_facts *facts)
+/* The types that are there, of languages or of systems. */
+static void put_package_types(struct sap_buf *out, const struct sap_facts *facts, bool languages)
 {
 	const char *mark = " (";
 
 	for (unsigned type = 1; type < SAP_PACKAGE_TYPES; type++) {
 		size_t i = 0;
 
+		if (sap_package_type_is_language(type) != languages)
+			continue;
 		while (i < facts->packages.n && facts->packages.v[i].type != type)
 			i++;
 		if (i == facts->packages.n)
@@ -163,8 +166,22 @@ static void put_package_types(struct sap_buf *out, const struct sap_facts *facts
 		sap_buf_printf(out, "%s%s", mark, sap_package_type_name(type));
 		mark = ", ";
 	}
-	if (facts->packages.n)
+	if (mark[0] == ',')
 		sap_buf_putc(out, ')');
+}
+
+/* "166 packages (deb), 12 language packages (pypi, golang)" */
+static void put_package_counts(struct sap_buf *out, const struct sap_facts *facts)
+{
+	uint32_t languages = sap_scan_count_languages(facts);
+	size_t n = facts->packages.n - languages;
+
+	sap_buf_printf(out, "%zu package%s", n, sap_plural(n));
+	put_package_types(out, facts, false);
+	if (languages == 0)
+		return;
+	sap_buf_printf(out, ", %u language package%s", languages, sap_plural(languages));
+	put_package_types(out, facts, true);
 }
 
 static bool has_x86_64(const struct sap_facts *facts)
@@ -185,8 +202,7 @@ static void put_counts(struct sap_report *report, const struct sap_scan_view *vi
 
 	for (size_t i = 0; i < facts->services.n; i++)
 		enabled += facts->services.v[i].enabled == SAP_YES;
-	sap_buf_printf(out, "%zu package%s", facts->packages.n, sap_plural(facts->packages.n));
-	put_package_types(out, facts);
+	put_package_counts(out, facts);
 	sap_buf_printf(out, ", %zu ELF object%s, %u program%s (%u dynamic, %u static)\n",
 		       facts->objects.n, sap_plural(facts->objects.n), radius->n_programs,
 		       sap_plural(radius->n_programs), radius->n_dynamic,

@@ -41,7 +41,8 @@ struct table {
 	struct sap_arena arena;
 	struct sap_space space;
 	struct sap_subject subject;
-	struct sap_source source;
+	struct sap_source sources[RECORDS_MAX]; /* the first: where none is named */
+	uint32_t n_sources;
 	struct sap_advisory records[RECORDS_MAX];
 	size_t n_records;
 	struct sap_claim claims[CLAIMS_MAX];
@@ -155,6 +156,7 @@ static void add_record(struct table *t, const struct sap_row *row)
 		.withdrawn = sap_row_attr(row, "withdrawn"),
 		.severity = (uint8_t)sap_severity_parse(sap_row_attr(row, "severity")),
 		.compromised = sap_str_is(sap_row_attr(row, "compromised"), "yes"),
+		.source = t->n_sources,
 	};
 }
 
@@ -246,10 +248,12 @@ static void add_row(struct table *t, struct sap_str line)
 		fail(t, err.text, line);
 		return;
 	}
-	if (row.kind == SAP_ROW_SOURCE)
-		t->source = (struct sap_source){ .kind = row.args[0],
-						 .name = row.args[1],
-						 .date = sap_row_attr(&row, "date") };
+	if (row.kind == SAP_ROW_SOURCE && t->n_sources + 1 < RECORDS_MAX)
+		t->sources[++t->n_sources] = (struct sap_source){
+			.kind = row.args[0],
+			.name = row.args[1],
+			.date = sap_row_attr(&row, "date"),
+		};
 	else if (row.kind == SAP_ROW_RECORD && t->n_records < RECORDS_MAX)
 		add_record(t, &row);
 	else if (row.kind == SAP_ROW_CLAIM)
@@ -265,7 +269,7 @@ static void match(struct table *t)
 	if (t->matched)
 		return;
 	t->matched = true;
-	t->options.sources = &t->source;
+	t->options.sources = t->sources;
 	CHECK_OK(sap_match(&t->subject, t->claims, t->n_claims, &t->options, &t->arena,
 			   &t->verdicts, &err),
 		 &err);
