@@ -85,16 +85,38 @@ static int open_store(const struct advice *advice, struct sap_store **out, char 
 
 /* ---- reviews ---------------------------------------------------------------------------- */
 
-static int read_text(const char *path, struct sap_arena *arena, struct sap_str *out,
+/* Found by itself, a file may only take findings away where it is this user's or root's, and
+ * nobody else can write it. */
+static bool is_trusted(const struct stat *st)
+{
+	return (st->st_uid == geteuid() || st->st_uid == 0) && !(st->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* found: nobody named the file. One that is not there, or that others could have written, then
+ * is as good as empty: what was opened is what is judged. */
+static int read_text(const char *path, bool found, struct sap_arena *arena, struct sap_str *out,
 		     struct sap_err *err)
 {
-	int sap_cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (found ? O_NOFOLLOW : 0);
+	int sap_cleanup_fd fd = open(path, flags);
 	struct stat st;
 	char *text;
 	size_t at = 0;
 
+	*out = SAP_STR("");
+	if (fd < 0 && found && errno == ENOENT)
+		return 0;
+	if (fd < 0 && found && errno == ELOOP) {
+		cli_say("%s is not used: it is a symbolic link; --ignore %s uses it", path, path);
+		return 0;
+	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sap_err_sys(err, errno, "cannot read %s", path);
+	if (found && !is_trusted(&st)) {
+		cli_say("%s is not used: others own it or may write it; --ignore %s uses it", path,
+			path);
+		return 0;
+	}
 	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)SAP_TEXT_FILE_MAX)
 		return sap_err_set(err, SAP_EUSAGE, "%s is no file of exceptions", path);
 	text = sap_arena_alloc(arena, (uint64_t)st.st_size + 1);
@@ -214,33 +236,17 @@ static int read_vex(struct sap_review *review, const char *path, struct sap_err 
 	return r;
 }
 
-/* Found by itself, a file may only take findings away where it is this user's or root's, and
- * nobody else can write it. */
-static bool is_own_file(const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return false;
-	if ((st.st_uid == geteuid() || st.st_uid == 0) && !(st.st_mode & (S_IWGRP | S_IWOTH)))
-		return true;
-	cli_say("%s is not used: others own it or may write it; --ignore %s uses it", path, path);
-	return false;
-}
-
 static int review(const struct advice *advice, struct sap_findings *f, struct sap_err *err)
 {
 	static const char own_file[] = ".sapper.toml";
-	const char *file = advice->ignore;
+	const char *file = advice->ignore ? advice->ignore : own_file;
 	struct sap_review review;
 	struct sap_str text;
 	int r = 0;
 
 	sap_review_init(&review);
-	if (!file && is_own_file(own_file))
-		file = own_file;
-	if (file && *file) {
-		r = read_text(file, &review.arena, &text, err);
+	if (*file) {
+		r = read_text(file, !advice->ignore, &review.arena, &text, err);
 		if (r == 0)
 			r = sap_review_read_toml(&review, file, text, err);
 	}

@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		.timeout = 30,
 		.retries = 4,
 	};
-	struct sap_fetch_result result;
+	struct sap_fetch_result result = { 0 };
 	struct sap_err err = { 0 };
 	const char *dir = NULL;
 	const pid_t parent = getppid();
