@@ -67,10 +67,13 @@ for command in scan links db
     complete -c sapper -n $seen -s v -l verbose -d 'Longer lists'
     complete -c sapper -n $seen -l no-color -d 'No colours'
     complete -c sapper -n $seen -s h -l help -d 'Short help'
-    test $command = db; or complete -c sapper -n $seen -l cpu -x -a 'host base 2 3 4' -d 'CPU level to assume'
     complete -c sapper -n $seen -F
 end
 
+for command in scan links
+    set -l seen "__sapper_command $command"
+    complete -c sapper -n $seen -l cpu -x -a 'host base 2 3 4' -d 'CPU level to assume'
+end
 complete -c sapper -n '__sapper_command scan' -l facts -r -F -d 'Also write the facts to a file'
 complete -c sapper -n '__sapper_command scan' -l files -d 'JSON: list the files of packages'
 complete -c sapper -n '__sapper_command scan' -l db -r -F -d 'The advisories'

@@ -157,7 +157,7 @@ bool sap_judge_is_system(uint8_t type)
 /* Kernels signed for Secure Boot are packaged again from a source of their own
  * (linux-signed-amd64 6.1.76+1, linux-signed-hwe-6.5); advisories name the source that was
  * compiled, whose version the binary package bears. False: it is no such source. */
-static bool unsigned_source(struct sap_str source, struct sap_buf *out)
+static bool unsigned_kernel(struct sap_str source, struct sap_buf *out)
 {
 	static const struct sap_str ends[] = { SAP_STR_INIT("-amd64"), SAP_STR_INIT("-arm64"),
 					       SAP_STR_INIT("-i386") };
@@ -180,6 +180,20 @@ static bool unsigned_source(struct sap_str source, struct sap_buf *out)
 	return sap_buf_ok(out);
 }
 
+/* Debian's grub-efi-amd64-signed 1+2.06-13+deb12u1 is grub2 2.06-13+deb12u1 signed. */
+static bool is_signed_grub(struct sap_str source, struct sap_str version)
+{
+	return sap_str_starts(source, SAP_STR("grub-efi-")) &&
+	       sap_str_ends(source, SAP_STR("-signed")) && sap_str_starts(version, SAP_STR("1+"));
+}
+
+/* Other things that were signed: of which version what is inside is, theirs does not say. */
+static bool is_signed_other(struct sap_str source)
+{
+	return sap_str_ends(source, SAP_STR("-signed")) ||
+	       sap_str_starts(source, SAP_STR("shim-helpers-"));
+}
+
 /* The source's ids. */
 static void set_source(struct sap_judge *j, const struct sap_package *p, struct member *m)
 {
@@ -189,7 +203,7 @@ static void set_source(struct sap_judge *j, const struct sap_package *p, struct 
 	m->source = p->source ? p->source : p->name;
 	m->version = p->source_version ? p->source_version : p->version;
 	if (p->type != SAP_PACKAGE_DEB ||
-	    !unsigned_source(sap_facts_str(facts, m->source), &j->buf))
+	    !unsigned_kernel(sap_facts_str(facts, m->source), &j->buf))
 		return;
 	m->version = p->version;
 	id = sap_pool_find(facts->pool, sap_buf_str(&j->buf));
@@ -292,6 +306,20 @@ static bool make_items(struct sap_judge *j, struct system *s, const struct membe
 	return true;
 }
 
+static int skip_signed(struct sap_judge *j, struct system *s, const struct member *m, size_t n,
+		       struct sap_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && s->court.covered && i < n; i++) {
+		j->out->coverage.v[s->coverage].packages--;
+		r = sap_judge_skip(j, m[i].package, SAP_NONE,
+				   SAP_STR("signed anew: its version does not say what is inside"),
+				   err);
+	}
+	return r;
+}
+
 static int judge_members(struct sap_judge *j, struct system *s, const struct member *m, size_t n,
 			 struct sap_err *err)
 {
@@ -302,12 +330,18 @@ static int judge_members(struct sap_judge *j, struct system *s, const struct mem
 
 	if (!make_items(j, s, m, n))
 		return sap_err_nomem(err);
-	if (m->type == SAP_PACKAGE_DEB && unsigned_source(source, &j->buf) &&
-	    !sap_arena_str(&j->scratch, sap_buf_str(&j->buf), &source))
-		return sap_err_nomem(err);
+	unit.source_version = sap_facts_str(j->facts, m->version);
+	if (m->type == SAP_PACKAGE_DEB && is_signed_grub(source, unit.source_version)) {
+		source = SAP_STR("grub2");
+		unit.source_version = sap_str_skip(unit.source_version, 2);
+	} else if (m->type == SAP_PACKAGE_DEB && unsigned_kernel(source, &j->buf)) {
+		if (!sap_arena_str(&j->scratch, sap_buf_str(&j->buf), &source))
+			return sap_err_nomem(err);
+	} else if (m->type == SAP_PACKAGE_DEB && is_signed_other(source) && !m->foreign) {
+		return skip_signed(j, s, m, n, err);
+	}
 	if (!sap_judge_fold(j, &s->court, source, &unit.source))
 		return sap_err_nomem(err);
-	unit.source_version = sap_facts_str(j->facts, m->version);
 	unit.items = s->items.v;
 	unit.n_items = (uint32_t)n;
 	r = sap_judge_unit(j, &s->court, &unit, &n_skipped, err);
@@ -340,7 +374,7 @@ static int judge_packages(struct sap_judge *j, struct sap_err *err)
 {
 	struct system s = { .known = false };
 	struct sap_space space;
-	bool rolling = false, any = false;
+	bool rolling, any = false;
 	int r = 0;
 
 	for (size_t i = 0; !any && i < j->facts->packages.n; i++)
@@ -349,6 +383,7 @@ static int judge_packages(struct sap_judge *j, struct sap_err *err)
 		  sap_court_of(j, sap_space_str(&space), &s.court);
 	if (s.known)
 		s.type = sap_judge_type(s.court.scheme);
+	j->system_covered = s.known && s.court.covered;
 	if (s.known || any)
 		r = sap_judge_cover(j, s.known ? &s.court : NULL, &s.coverage, err);
 	for (size_t i = 0; r == 0 && i < j->facts->packages.n; i++)

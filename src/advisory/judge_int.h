@@ -85,6 +85,7 @@ struct sap_judge {
 	struct sap_verdicts verdicts; /* likewise */
 	struct sap_buf buf;
 	SAP_VEC(struct sap_copy) copies; /* by package, object */
+	bool system_covered;             /* advisories speak about the system's own packages */
 	bool *copied;                    /* for each object: it is one of them; NULL: none is */
 	SAP_VEC(struct sap_pending) pending;
 	SAP_VEC(struct sap_str) aliases; /* being collected */

@@ -7,11 +7,12 @@
 
 #include "base/limits.h"
 
-/* The paths that packages of the system own, as a set of pool ids. */
+/* Who of the system's packages owns a path, by pool id: index + 1, 0: nobody. */
 struct owned {
 	const struct sap_facts *facts;
-	uint64_t *bits;
+	uint32_t *owner;
 	uint32_t n;
+	bool *skipped;                       /* by package: it was not judged */
 	SAP_VEC(struct sap_symlink) folders; /* links in the root: /lib -> usr/lib */
 };
 
@@ -27,18 +28,24 @@ struct languages {
 	SAP_VEC(struct ecosystem) ecosystems;
 };
 
-static bool make_owned(const struct sap_facts *facts, struct owned *o)
+static bool make_owned(struct sap_judge *j, struct owned *o)
 {
+	const struct sap_facts *facts = j->facts;
+
 	o->facts = facts;
 	o->n = sap_pool_count(facts->pool);
-	o->bits = calloc(o->n / 64 + 1, sizeof(*o->bits));
-	if (!o->bits)
+	o->owner = calloc(o->n + 1ul, sizeof(*o->owner));
+	o->skipped = calloc(facts->packages.n + 1, sizeof(*o->skipped));
+	if (!o->owner || !o->skipped)
 		return false;
+	for (size_t i = 0; i < j->out->not_judged.n; i++)
+		if (j->out->not_judged.v[i].package != SAP_NONE)
+			o->skipped[j->out->not_judged.v[i].package] = true;
 	for (size_t i = 0; i < facts->files.n; i++) {
 		const struct sap_file *f = &facts->files.v[i];
 
 		if (sap_judge_is_system(facts->packages.v[f->package].type))
-			o->bits[f->path / 64] |= 1ULL << (f->path % 64);
+			o->owner[f->path] = f->package + 1;
 	}
 	for (size_t i = 0; i < facts->symlinks.n; i++) {
 		struct sap_str path = sap_facts_str(facts, facts->symlinks.v[i].path);
@@ -54,20 +61,19 @@ static bool make_owned(const struct sap_facts *facts, struct owned *o)
 	return true;
 }
 
-static bool has(const struct owned *o, uint32_t id)
+static uint32_t owner_of(const struct owned *o, uint32_t id)
 {
-	return id < o->n && id && (o->bits[id / 64] >> (id % 64) & 1);
+	return id && id < o->n && o->owner[id] ? o->owner[id] - 1 : SAP_NONE;
 }
 
-/* A path is canonical, the list of files may name it through a link in the root: what is
- * /usr/lib/x here may be owned as /lib/x. */
-static bool is_owned(struct sap_judge *j, const struct owned *o, uint32_t path)
+/* The system's package that owns a path, or SAP_NONE. A path is canonical, the list of files may
+ * name it through a link in the root: what is /usr/lib/x here may be owned as /lib/x. */
+static uint32_t find_owner(struct sap_judge *j, const struct owned *o, uint32_t path)
 {
 	struct sap_str text = sap_facts_str(o->facts, path);
+	uint32_t owner = owner_of(o, path);
 
-	if (has(o, path))
-		return true;
-	for (size_t i = 0; i < o->folders.n; i++) {
+	for (size_t i = 0; owner == SAP_NONE && i < o->folders.n; i++) {
 		struct sap_str target = sap_facts_str(o->facts, o->folders.v[i].target);
 		struct sap_str rest = text;
 
@@ -84,11 +90,19 @@ static bool is_owned(struct sap_judge *j, const struct owned *o, uint32_t path)
 		sap_buf_reset(&j->buf);
 		sap_buf_puts(&j->buf, sap_facts_str(o->facts, o->folders.v[i].path));
 		sap_buf_puts(&j->buf, rest);
-		if (sap_buf_ok(&j->buf) &&
-		    has(o, sap_pool_find(o->facts->pool, sap_buf_str(&j->buf))))
-			return true;
+		if (sap_buf_ok(&j->buf))
+			owner = owner_of(o, sap_pool_find(o->facts->pool, sap_buf_str(&j->buf)));
 	}
-	return false;
+	return owner;
+}
+
+/* Whether the distribution has judged the package that owns the file: one of a foreign origin,
+ * or on a system without advisories, has not been judged by anybody. */
+static bool is_judged_by_owner(struct sap_judge *j, const struct owned *o, uint32_t path)
+{
+	uint32_t owner = find_owner(j, o, path);
+
+	return owner != SAP_NONE && !o->skipped[owner] && j->system_covered;
 }
 
 static int ecosystem_of(struct sap_judge *j, struct languages *l, uint8_t type,
@@ -117,22 +131,20 @@ static int judge_one(struct sap_judge *j, struct languages *l, uint32_t index, s
 	struct sap_item item = { .version = sap_facts_str(j->facts, p->version),
 				 .arch = sap_facts_str(j->facts, p->arch),
 				 .package = index };
-	const struct sap_unit unit = { .items = &item, .n_items = 1, .type = SAP_PACKAGE_NONE };
+	struct sap_unit unit = { .items = &item, .n_items = 1, .type = SAP_PACKAGE_NONE };
 	struct ecosystem *e;
 	uint32_t n_skipped;
 	int r;
 
-	if (is_owned(j, &l->owned, p->database)) {
-		j->out->n_judged++;
-		return 0;
-	}
+	/* What is malicious is so whoever ships it. */
+	unit.foreign = is_judged_by_owner(j, &l->owned, p->database);
 	r = ecosystem_of(j, l, p->type, &e, err);
 	if (r < 0 || !e->known)
 		return r;
 	j->out->coverage.v[e->coverage].packages++;
 	if (!j->store)
 		return 0;
-	j->out->n_judged += e->court.covered;
+	j->out->n_judged += e->court.covered || unit.foreign;
 	if (!sap_judge_fold(j, &e->court, sap_facts_str(j->facts, p->name), &item.name))
 		return sap_err_nomem(err);
 	return sap_judge_unit(j, &e->court, &unit, &n_skipped, err);
@@ -146,12 +158,13 @@ int sap_judge_languages(struct sap_judge *j, struct sap_err *err)
 	for (size_t i = 0; r == 0 && i < j->facts->packages.n; i++) {
 		if (sap_judge_is_system(j->facts->packages.v[i].type))
 			continue;
-		if (!l.owned.facts && !make_owned(j->facts, &l.owned))
+		if (!l.owned.facts && !make_owned(j, &l.owned))
 			r = sap_err_nomem(err);
 		else
 			r = judge_one(j, &l, (uint32_t)i, err);
 	}
-	free(l.owned.bits);
+	free(l.owned.owner);
+	free(l.owned.skipped);
 	sap_vec_clear(&l.owned.folders);
 	sap_vec_clear(&l.ecosystems);
 	return r;

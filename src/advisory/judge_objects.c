@@ -212,15 +212,27 @@ static const char *purl_type(const struct sap_court *court)
 	return "generic";
 }
 
-static int skip_uncovered(struct sap_judge *j, const struct sap_court *court, uint32_t object,
-			  struct sap_err *err)
+static int skip_all(struct sap_judge *j, const struct named *v, size_t n, struct sap_str reason,
+		    struct sap_err *err)
 {
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = sap_judge_skip(j, SAP_NONE, v[i].object, reason, err);
+	return r;
+}
+
+static int skip_uncovered(struct sap_judge *j, const struct sap_court *court, const struct named *v,
+			  size_t n, struct sap_err *err)
+{
+	struct sap_str reason;
+
 	sap_buf_reset(&j->buf);
 	sap_buf_puts(&j->buf, SAP_STR("no advisories for "));
 	sap_space_put(&j->buf, &court->space);
-	if (!sap_buf_ok(&j->buf))
+	if (!sap_buf_ok(&j->buf) || !sap_judge_keep(j, sap_buf_str(&j->buf), &reason))
 		return sap_err_nomem(err);
-	return sap_judge_skip(j, SAP_NONE, object, sap_buf_str(&j->buf), err);
+	return skip_all(j, v, n, reason, err);
 }
 
 /* Objects [0, n) of v are said to be of one package. */
@@ -234,10 +246,9 @@ static int judge_named(struct sap_judge *j, const struct named *v, size_t n, str
 	int r = 0;
 
 	if (!sap_court_of(j, v->space, &court))
-		return sap_judge_skip(j, SAP_NONE, v->object,
-				      SAP_STR("its note names no system that is known"), err);
+		return skip_all(j, v, n, SAP_STR("its note names no system that is known"), err);
 	if (!court.covered)
-		r = skip_uncovered(j, &court, v->object, err);
+		r = skip_uncovered(j, &court, v, n, err);
 	objects = sap_arena_alloc(&j->scratch, n * sizeof(*objects));
 	if (r < 0 || !objects || !sap_judge_fold(j, &court, v->name, &item.name))
 		return r < 0 ? r : sap_err_nomem(err);
@@ -265,8 +276,14 @@ static int find_names(struct sap_judge *j, struct names *names, struct sap_err *
 		if (o->package != SAP_NONE || (j->copied && j->copied[i]))
 			continue;
 		if (!by_note(j, o, &found, &r, err) &&
-		    (r < 0 || !by_build_id(j, o, &found, &r, err)))
+		    (r < 0 || !by_build_id(j, o, &found, &r, err))) {
+			if (r == 0 && o->note.name)
+				r = sap_judge_skip(j, SAP_NONE, (uint32_t)i,
+						   SAP_STR("its note does not say of which "
+							   "system or version it is"),
+						   err);
 			continue;
+		}
 		to = SAP_VEC_PUSH(&names->list, SAP_OBJECTS_MAX);
 		if (!to)
 			return sap_err_nomem(err);

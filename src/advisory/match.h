@@ -43,10 +43,11 @@ enum sap_place {
 			     * version is equal */
 };
 
-/* Evaluates events as OSV's evaluation does (schema 1.7: sort events by version, introduced
+/* Evaluates each range as OSV's evaluation does (schema 1.7: sort events by version, introduced
  * before others of the same version; last is inclusive; limit ends evaluation), versions by
- * equality under the scheme. *fixed gets the version that ends the range that holds v (empty:
- * none). Time: events times length. */
+ * equality under the scheme. The ranges of a rule (rows.h says where one begins) and its versions
+ * are a union. *fixed gets the version that ends the range that holds v, and where another range
+ * holds that one, the end of the other; empty: none. Time: events times length. */
 enum sap_place sap_rule_place(enum sap_version_scheme scheme, struct sap_str rule, struct sap_str v,
 			      struct sap_str *fixed);
 

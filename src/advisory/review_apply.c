@@ -384,8 +384,9 @@ static int is_stated(struct applier *a, const struct sap_finding *it,
 		any = true;
 		r = is_about(a, it, item, false);
 	}
-	if (any)
-		return r;
+	/* Malicious code is only taken out by who names the product that it is in, too. */
+	if (any && (r <= 0 || !it->compromised || sap_str_is(v->product, "*")))
+		return it->compromised && r > 0 ? 0 : r;
 	if (sap_str_is(v->product, "*"))
 		return !it->compromised;
 	return is_about(a, it, v->product, false);

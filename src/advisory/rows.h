@@ -42,10 +42,14 @@
  *                            is affected by what else is said; alone, all versions are.
  *     introduced=V fixed=V last=V limit=V   events of OSV, in the record's order; "introduced=0"
  *                            is "from the first". A claim "affected" without any event and
- *                            without versions= means every version.
+ *                            without versions= means every version. Ranges are a union: an
+ *                            introduced= behind an end of the range at hand begins a new one,
+ *                            also where that end is the same version. Within a range the order
+ *                            does not count: events are sorted, introduced= first of equals.
  *     versions=V,...         exactly these, besides the ranges
  *     type=semver|ecosystem|git   of the range (default ecosystem); git ranges are kept and
- *                            never match a version
+ *                            never match a version. One speaks of the whole row; of several
+ *                            each begins a range and speaks of it
  *     by=source|binary       what PACKAGE names; default by ecosystem (space.h)
  *     reason=WORD  module=NAME:STREAM  arch=A,...  severity=WORD  offered=no (the fixed
  *     version is not published for this release)  pro=yes (only with a subscription)

@@ -75,8 +75,9 @@ static int check_file(const char *path, struct sap_err *err)
 
 static int connect_to(struct sap_store *store, const char *path, struct sap_err *err)
 {
+	/* One transaction for all that is read: else each query begins and ends its own. */
 	static const char settings[] = "PRAGMA trusted_schema=OFF;"
-				       "PRAGMA cache_size=-2048; PRAGMA temp_store=FILE";
+				       "PRAGMA cache_size=-2048; PRAGMA temp_store=FILE; BEGIN";
 	char *uri sap_cleanup_free = uri_of(path);
 	int rc, r;
 

@@ -140,7 +140,7 @@ static int gather_claims(struct export *e, struct sap_err *err)
 	sqlite3_stmt *from = NULL, *to = NULL;
 	int r = sap_sql_exec(&e->store->q,
 			     "DROP TABLE IF EXISTS temp.claim; CREATE TEMP TABLE claim(record,"
-			     " space, name, text); BEGIN",
+			     " space, name, text)",
 			     err);
 
 	if (r == 0)
@@ -168,8 +168,8 @@ static int gather_claims(struct export *e, struct sap_err *err)
 	sqlite3_finalize(from);
 	sqlite3_finalize(to);
 	if (r == 0)
-		r = sap_sql_exec(&e->store->q,
-				 "CREATE INDEX temp.claim_record ON claim(record); COMMIT", err);
+		r = sap_sql_exec(&e->store->q, "CREATE INDEX temp.claim_record ON claim(record)",
+				 err);
 	return r;
 }
 
@@ -382,8 +382,6 @@ int sap_store_export(struct sap_store *store, struct sap_str source, struct sap_
 			r = put_others(&e, store->source_ids[i], err);
 	}
 	sap_arena_clear(&e.arena);
-	if (!sqlite3_get_autocommit(store->q.db))
-		(void)sqlite3_exec(store->q.db, "ROLLBACK", NULL, NULL, NULL);
 	(void)sqlite3_exec(store->q.db, "DROP TABLE IF EXISTS temp.claim", NULL, NULL, NULL);
 	if (r == 0 && rows->failure) {
 		r = rows->failure;

@@ -2,6 +2,7 @@
 /*
  * Advisories for a command: which store, judged when, reviewed by what.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -74,6 +75,11 @@ static int open_store(const struct advice *advice, struct sap_store **out, char 
 	*out = NULL;
 	if (r == 0)
 		r = sap_store_open(path, out, err);
+	if (r == SAP_EIO && !advice->db && err && err->sys_errno == EACCES) {
+		/* Another user's folder, as with HOME kept by sudo or setpriv. */
+		cli_say("%s; going on with the advisories that came with this program", err->text);
+		r = SAP_ENOENT;
+	}
 	if (r == SAP_ENOENT && !advice->db) {
 		if (cli_baseline_path(path, sizeof(path)))
 			return sap_store_open(path, out, err);

@@ -16,7 +16,7 @@ struct db_options {
 	unsigned max_age_days;
 	/* update */
 	const char *mirror, *kev_url, *epss_url, *proxy, *cacert;
-	unsigned jobs, timeout, retries;
+	unsigned timeout, retries;
 	uint64_t max_bytes;
 	char **args; /* what follows the verb */
 	int n_args;

@@ -534,8 +534,6 @@ int db_update(const struct db_options *o)
 	u.feeds = calloc(FEEDS_MAX, sizeof(*u.feeds));
 	if (!u.feeds)
 		return cli_usage(&cmd_db, "out of memory");
-	/* Where there is a limit for files, writing shall fail and be said. */
-	signal(SIGXFSZ, SIG_IGN);
 	r = run(&u, &err);
 	sap_store_abandon(u.w);
 	free(u.feeds);

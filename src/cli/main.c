@@ -50,6 +50,7 @@
  *             purl.c machine.c uses.c  names and tables
  *   base/     err.c span.c arena.c buf.c pool.c vec.c reader.c fd.c limits.h
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,6 +133,8 @@ int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	/* A file that may not grow is an error to be told, not a signal that ends us. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	if (argc == 2 && strcmp(argv[1], SAP_WORKER_ARGUMENT) == 0)
 		_exit(sap_worker_main(NULL));
 	if (argc < 2) {

@@ -34,7 +34,9 @@ static const char dlopen_sql[] =
 	" WHERE e.type = 'object' AND s.type = 'text'";
 
 static const char node_sql[] =
-	"SELECT json_type(?1), json_extract(?1,'$.name'), json_extract(?1,'$.version')";
+	"SELECT json_type(?1),"
+	" CASE json_type(?1,'$.name') WHEN 'text' THEN json_extract(?1,'$.name') END,"
+	" CASE json_type(?1,'$.version') WHEN 'text' THEN json_extract(?1,'$.version') END";
 
 void sap_notes_free(struct sap_notes *notes)
 {

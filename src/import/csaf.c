@@ -382,10 +382,8 @@ static void put_cvss(struct csaf *c, const struct sap_json *v)
 				seen[n++] = vector;
 		}
 	}
-	sap_rows_list_begin(c->im->rows, "cvss");
 	for (size_t i = 0; i < n; i++)
-		sap_rows_list_item(c->im->rows, seen[i]);
-	sap_rows_list_end(c->im->rows);
+		sap_rows_attr(c->im->rows, "cvss", seen[i]);
 }
 
 /* The record of n vulnerabilities that say the same; extra: the document has several such. */

@@ -183,10 +183,8 @@ static void put(struct cve *c)
 	sap_rows_begin(rows, SAP_ROW_VULNERABILITY);
 	sap_rows_arg(rows, c->id);
 	sap_rows_attr(rows, "severity", sap_str_of(sap_severity_name((enum sap_severity)severity)));
-	sap_rows_list_begin(rows, "cvss");
 	for (size_t i = 0; i < c->n; i++)
-		sap_rows_list_item(rows, c->vectors[i].text);
-	sap_rows_list_end(rows);
+		sap_rows_attr(rows, "cvss", c->vectors[i].text);
 	sap_rows_attr(rows, "exploitation", c->exploitation);
 	sap_rows_attr(rows, "automatable", c->automatable);
 	sap_rows_attr(rows, "impact", c->impact);

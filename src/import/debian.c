@@ -527,7 +527,7 @@ static int cve_begin(struct sap_import *im, const struct sap_import_head *head, 
 	if (rc < 0)
 		return rc;
 	((struct debian *)im->state)->parse = cve_entry;
-	sap_import_source(im, "debian-cve", SAP_STR("Debian"), (struct sap_str){ 0 }, "replace");
+	sap_import_source(im, "debian-cve", SAP_STR("Debian"), (struct sap_str){ 0 }, "merge");
 	return 0;
 }
 

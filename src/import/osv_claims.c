@@ -6,7 +6,7 @@
  *     package.ecosystem, package.name          SPACE, PACKAGE
  *     ranges[].events[]                        introduced= fixed= last= limit=, a claim a range
  *     ranges[].type                            type=semver, type=git
- *     versions[]                               versions=, where there is no usable range
+ *     versions[]                               versions=, those that no usable range holds
  *     ecosystem_specific.imports[].symbols     functions= (Go)
  *     ....affects.functions, affected_functions  functions= (RustSec)
  *     ....urgency, ubuntu_priority, severity   severity=, where it is not the record's
@@ -15,14 +15,18 @@
  *                                              GitHub), of a range without an end
  *     summary "nodejs:12 ..."                  module=, where the versions are of a module
  *
- * A range is usable where the ecosystem's order of versions is known: then "versions" only
- * repeats what the range says, often thousands of times, and is left out. Packages of one
- * record about which the same is said in the same space become one row: most advisories of
- * distributions name dozens.
+ * A range is usable where the ecosystem's order of versions is known. A version is affected where
+ * a range holds it or "versions" names it, and mostly the list, often thousands long, only repeats
+ * what the ranges say: what they hold is left out. The rest goes with the first usable range.
+ *
+ * Events of a usable range are written by version, so that no "introduced" in the wrong place looks
+ * like the next range (rows.h). Packages of one record about which the same is said in the same
+ * space become one row: most advisories of distributions name dozens.
  *
  * A row names one module. Where a summary names several ("virt:rhel and virt-devel:rhel") and
  * nothing tells which package is of which, each gets a row of its own.
  */
+#include "advisory/match.h"
 #include "advisory/space.h"
 #include "base/limits.h"
 #include "base/vec.h"
@@ -48,7 +52,7 @@ struct claim {
 	uint64_t hash;
 };
 
-enum { MODULES_MAX = 4, LOOK_BACK = 32 };
+enum { MODULES_MAX = 4, LOOK_BACK = 32, RULE_MAX = 2048 };
 
 struct writer {
 	struct sap_import *im;
@@ -58,7 +62,9 @@ struct writer {
 	SAP_VEC(struct claim) claims;
 	struct sap_str modules[MODULES_MAX];
 	size_t n_modules;
-	struct sap_str scheme_of; /* the ecosystem that was asked for last */
+	struct sap_buf rule;            /* the usable ranges of an entry, as the store keeps them */
+	SAP_VEC(struct sap_str) unheld; /* versions that these do not hold */
+	struct sap_str scheme_of;       /* the ecosystem that was asked for last */
 	enum sap_version_scheme scheme;
 	bool nomem;
 };
@@ -277,7 +283,53 @@ static void put_common(struct writer *w, const struct sap_json *entry)
 	put_functions(w, db);
 }
 
-static bool put_events(struct writer *w, const struct sap_json *range)
+static enum sap_version_scheme scheme_of(struct writer *w, struct sap_str ecosystem)
+{
+	struct sap_space space;
+
+	if (w->scheme_of.n == 0 || !sap_str_eq(w->scheme_of, ecosystem)) {
+		w->scheme_of = ecosystem;
+		w->scheme = sap_space_parse(ecosystem, &space) ? sap_space_scheme(&space)
+							       : SAP_VERSION_NONE;
+	}
+	return w->scheme;
+}
+
+static void begin(struct writer *w)
+{
+	w->attrs.n = 0;
+	w->hash = 0xcbf29ce484222325ULL;
+}
+
+/* "0" is before everything. Of the same version ends come first: what they end is open, or it
+ * would not have been written. */
+static int compare_events(const void *va, const void *vb, void *ctx)
+{
+	const struct attr *a = va, *b = vb;
+	const enum sap_version_scheme *scheme = ctx;
+	bool first_a = sap_str_is(a->value, "0"), first_b = sap_str_is(b->value, "0");
+	int c = first_a || first_b ? first_b - first_a
+				   : sap_version_cmp(*scheme, a->value, b->value);
+
+	if (c == 0)
+		c = (strcmp(a->key, "introduced") == 0) - (strcmp(b->key, "introduced") == 0);
+	return c ? c : strcmp(a->key, b->key);
+}
+
+/* Whether the events are by version as they stand: then equal ones mean what their order says. */
+static bool in_order(const struct attr *v, size_t n, enum sap_version_scheme scheme)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (!sap_str_is(v[i - 1].value, "0") &&
+		    (sap_str_is(v[i].value, "0") ||
+		     sap_version_cmp(scheme, v[i - 1].value, v[i].value) > 0))
+			return false;
+	}
+	return true;
+}
+
+static bool put_events(struct writer *w, const struct sap_json *range,
+		       enum sap_version_scheme scheme)
 {
 	static const char *const keys[][2] = {
 		{ "introduced", "introduced" },
@@ -297,6 +349,10 @@ static bool put_events(struct writer *w, const struct sap_json *range)
 			}
 		}
 	}
+	if (w->attrs.n - before > 2 && scheme != SAP_VERSION_NONE &&
+	    !in_order(w->attrs.v + before, w->attrs.n - before, scheme))
+		qsort_r(w->attrs.v + before, w->attrs.n - before, sizeof(*w->attrs.v),
+			compare_events, &scheme);
 	return w->attrs.n > before;
 }
 
@@ -319,50 +375,95 @@ static void put_known_end(struct writer *w, const struct sap_json *entry)
 		put(w, "limit", sap_str_trim(text), false);
 }
 
-static enum sap_version_scheme scheme_of(struct writer *w, struct sap_str ecosystem)
+static bool is_git(const struct sap_json *range)
 {
-	struct sap_space space;
+	return sap_str_is(sap_json_text(range, "type"), "GIT");
+}
 
-	if (w->scheme_of.n == 0 || !sap_str_eq(w->scheme_of, ecosystem)) {
-		w->scheme_of = ecosystem;
-		w->scheme = sap_space_parse(ecosystem, &space) ? sap_space_scheme(&space)
-							       : SAP_VERSION_NONE;
+static void put_rule(struct sap_buf *rule, const struct attr *attrs, size_t n)
+{
+	/* Two of them: each begins a range. */
+	sap_buf_puts(rule, rule->n ? SAP_STR("\ttype=ecosystem")
+				   : SAP_STR("type=ecosystem\ttype=ecosystem"));
+	for (size_t i = 0; i < n; i++) {
+		sap_buf_putc(rule, '\t');
+		sap_buf_puts(rule, sap_str_of(attrs[i].key));
+		sap_buf_putc(rule, '=');
+		sap_buf_puts(rule, attrs[i].value);
+		rule->failed = rule->failed || memchr(attrs[i].value.p, '\t', attrs[i].value.n);
 	}
-	return w->scheme;
 }
 
-static void begin(struct writer *w)
-{
-	w->attrs.n = 0;
-	w->hash = 0xcbf29ce484222325ULL;
-}
-
-/* A claim for each range. Whether one of them can be compared with versions. */
-static bool put_ranges(struct writer *w, const struct sap_json *entry, struct sap_str space,
-		       struct sap_str name, bool *any)
+/* The usable ranges of an entry as one rule. Whether there is one. */
+static bool collect_rule(struct writer *w, const struct sap_json *entry,
+			 enum sap_version_scheme scheme)
 {
 	bool usable = false;
 
+	sap_buf_reset(&w->rule);
+	if (scheme == SAP_VERSION_NONE)
+		return false;
 	for (const struct sap_json *r = sap_json_first(sap_json_get(entry, "ranges")); r;
 	     r = r->next) {
-		struct sap_str type = sap_json_text(r, "type");
-		bool git = sap_str_is(type, "GIT");
+		begin(w);
+		if (is_git(r) || !put_events(w, r, scheme))
+			continue;
+		put_known_end(w, entry);
+		put_rule(&w->rule, w->attrs.v, w->attrs.n);
+		usable = true;
+	}
+	return usable;
+}
+
+/* Which of the versions listed no usable range holds. All, where these are too many to ask for
+ * each version. */
+static void find_unheld(struct writer *w, const struct sap_json *versions,
+			enum sap_version_scheme scheme)
+{
+	struct sap_str rule = sap_buf_str(&w->rule), fixed;
+
+	for (const struct sap_json *v = sap_json_first(versions); v; v = v->next) {
+		struct sap_str text = sap_json_string(v), *to;
+
+		if (text.n == 0 || (sap_buf_ok(&w->rule) &&
+				    sap_rule_place(scheme, rule, text, &fixed) == SAP_PLACE_IN))
+			continue;
+		to = SAP_VEC_PUSH(&w->unheld, SAP_LIST_MAX);
+		if (to)
+			*to = text;
+		else
+			w->nomem = true;
+	}
+}
+
+/* A claim for each range. Whether there is one. */
+static bool put_ranges(struct writer *w, const struct sap_json *entry, struct sap_str space,
+		       struct sap_str name)
+{
+	bool any = false;
+
+	for (const struct sap_json *r = sap_json_first(sap_json_get(entry, "ranges")); r;
+	     r = r->next) {
+		bool git = is_git(r);
 
 		begin(w);
-		if (!put_events(w, r))
+		if (!put_events(w, r, git ? SAP_VERSION_NONE : scheme_of(w, space)))
 			continue;
-		*any = true;
-		usable |= !git;
+		any = true;
 		if (!git)
 			put_known_end(w, entry);
+		for (size_t i = 0; !git && i < w->unheld.n; i++)
+			put(w, "versions", w->unheld.v[i], true);
+		if (!git)
+			w->unheld.n = 0;
 		if (git)
 			put(w, "type", SAP_STR("git"), false);
-		else if (sap_str_is(type, "SEMVER"))
+		else if (sap_str_is(sap_json_text(r, "type"), "SEMVER"))
 			put(w, "type", SAP_STR("semver"), false);
 		put_common(w, entry);
 		make(w, space, name);
 	}
-	return usable && scheme_of(w, space) != SAP_VERSION_NONE;
+	return any;
 }
 
 static void one_entry(struct writer *w, const struct sap_json *entry)
@@ -371,7 +472,7 @@ static void one_entry(struct writer *w, const struct sap_json *entry)
 	const struct sap_json *versions = sap_json_get(entry, "versions");
 	struct sap_str space = sap_json_text(package, "ecosystem");
 	struct sap_str name = sap_json_text(package, "name");
-	bool any = false, listed;
+	bool any, listed, usable;
 
 	if (space.n == 0 || name.n == 0) {
 		/* Commits of a repository, without a package: nothing here has a name. */
@@ -381,7 +482,12 @@ static void one_entry(struct writer *w, const struct sap_json *entry)
 		return;
 	}
 	listed = sap_json_is(versions, SAP_JSON_ARRAY) && versions->n > 0;
-	if (put_ranges(w, entry, space, name, &any))
+	usable = collect_rule(w, entry, scheme_of(w, space));
+	w->unheld.n = 0;
+	if (usable && listed)
+		find_unheld(w, versions, scheme_of(w, space));
+	any = put_ranges(w, entry, space, name);
+	if (usable)
 		return;
 	begin(w);
 	for (const struct sap_json *v = listed ? versions->first : NULL; v; v = v->next)
@@ -411,6 +517,7 @@ int sap_osv_claims(struct sap_import *im, const struct sap_osv_record *record, s
 	const struct sap_json *affected = sap_json_get(record->root, "affected");
 	struct writer w = { .im = im, .record = record };
 
+	sap_buf_init(&w.rule, RULE_MAX);
 	if (sap_json_is(affected, SAP_JSON_ARRAY)) {
 		for (const struct sap_json *a = affected->first; a && !w.nomem; a = a->next) {
 			if (!informational(a))
@@ -423,5 +530,7 @@ int sap_osv_claims(struct sap_import *im, const struct sap_osv_record *record, s
 	}
 	sap_vec_clear(&w.attrs);
 	sap_vec_clear(&w.claims);
+	sap_vec_clear(&w.unheld);
+	sap_buf_clear(&w.rule);
 	return w.nomem ? sap_err_nomem(err) : 0;
 }

@@ -45,7 +45,8 @@ bool sap_findings_sound(const struct sap_findings *f)
 {
 	const struct sap_facts *facts = f->facts;
 
-	if (!f->store.n || facts->truncated || f->coverage.n == 0)
+	if (!f->store.n || facts->truncated || f->coverage.n == 0 || f->n_judged == 0 ||
+	    f->not_judged.n)
 		return false;
 	for (size_t i = 0; i < f->coverage.n; i++)
 		if (!f->coverage.v[i].covered || f->coverage.v[i].stale)

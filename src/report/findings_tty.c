@@ -443,6 +443,15 @@ static bool any_open(const struct sap_findings *f)
 	return false;
 }
 
+static bool is_covered(const struct sap_findings *f)
+{
+	for (size_t i = 0; i < f->coverage.n; i++) {
+		if (!f->coverage.v[i].covered || f->coverage.v[i].stale)
+			return false;
+	}
+	return f->coverage.n > 0;
+}
+
 void sap_findings_tty(struct sap_report *report, const struct sap_findings *f, bool with_suppressed)
 {
 	if (f->no_store.n)
@@ -451,6 +460,14 @@ void sap_findings_tty(struct sap_report *report, const struct sap_findings *f, b
 	put_summary(report, f);
 	if (!any_open(f) && sap_findings_sound(f))
 		sap_tty_line(&report->tty, SAP_BOLD, "no open findings");
+	else if (!any_open(f) && f->n_judged == 0)
+		sap_tty_line(&report->tty, SAP_RED,
+			     "that none is open says nothing: no package was compared");
+	else if (!any_open(f) && is_covered(f))
+		sap_tty_line(&report->tty, SAP_YELLOW,
+			     "none is open among the %u packages that were compared; about the "
+			     "others nothing is said",
+			     f->n_judged);
 	else if (!any_open(f))
 		sap_tty_line(&report->tty, SAP_RED,
 			     "that none is open says nothing: see the first lines%s",

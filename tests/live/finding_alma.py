@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""AlmaLinux: databases written by the real rpm, with versions around the fixes of the distribution's own
-OSV records, compared by the real rpm.
+"""AlmaLinux: databases written by the real rpm, with versions around the fixes of the
+distribution's own OSV records, compared by the real rpm.
 
 A record is about all CVEs it names, and affects every version of a binary package below one of its
-fixed versions. Packages of a module (".module_el8" in the version) and others do not meet; where the
-summary names the module's stream ("nodejs:14"), only packages of that stream are meant. Packages of one
-source are one finding, with the highest fixed version.
+fixed versions. Packages of a module (".module_el8" in the version) and others do not meet; where
+the summary names the module's stream ("nodejs:14"), only packages of that stream are meant.
+Packages of one source are one finding, with the highest fixed version.
 """
 import collections
 import json
@@ -37,7 +37,8 @@ def records(archive):
 
 
 def read(archive):
-    """{release: {package: {vulnerability: [Fix]}}}, and {package: a neighbour that names its source}."""
+    """{release: {package: {vulnerability: [Fix]}}}, and {package: a neighbour that names its
+    source}."""
     known = collections.defaultdict(lambda: collections.defaultdict(
         lambda: collections.defaultdict(set)))
     sources = {}
@@ -89,8 +90,8 @@ def module_of(fixes, chosen, n):
 
 
 def pick(known, sources, release):
-    """Layers of packages; within one, names are unique. Half of them are of modules, where there are
-    that many."""
+    """Layers of packages; within one, names are unique. Half of them are of modules, where there
+    are that many."""
     of_modules = [n for n, about in sorted(known.items())
                   if any(f.streams for fixes in about.values() for f in fixes)]
     others = sorted(known.keys() - set(of_modules))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alpine: apk databases of the releases' own packages, and of versions around every fix, judged by the
-security database of that release.
+"""Alpine: apk databases of the releases' own packages, and of versions around every fix, judged by
+the security database of that release.
 
 An entry says in which version of a package which vulnerabilities were mended: every older one is
-affected; "0" says that it never was. Entries are about what is built (o: in the database), not about
-the packages that it is split into.
+affected; "0" says that it never was. Entries are about what is built (o: in the database), not
+about the packages that it is split into.
 """
 import collections
 import json

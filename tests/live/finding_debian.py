@@ -2,12 +2,13 @@
 """Debian: the tracker's lists read with regular expressions, and every judgement of every source
 computed from what they say.
 
-The rules are the tracker's own: a line "[bookworm] - SOURCE ..." is about that release and stands above
-the line without a release (unstable), whichever list it is in; of several fixed versions of one
-vulnerability the highest counts; <no-dsa> and the like say that what is affected is not to be fixed.
+The rules are the tracker's own: a line "[bookworm] - SOURCE ..." is about that release and stands
+above the line without a release (unstable), whichever list it is in; of several fixed versions of
+one vulnerability the highest counts; <no-dsa> and the like say that what is affected is not to be
+fixed.
 
-The complete CVE list is not in the shared data. So that all its words are met, entries about sources of
-the DSA list are made up here and joined to the excerpt that is.
+The complete CVE list is not in the shared data. So that all its words are met, entries about
+sources of the DSA list are made up here and joined to the excerpt that is.
 """
 import collections
 import hashlib
@@ -95,8 +96,8 @@ def read_all(texts):
 
 
 def make_entries(known, there):
-    """A CVE list about sources that the advisories name: every word, alone and beside a fix, for the
-    release and for unstable. there: the names that have an entry already."""
+    """A CVE list about sources that the advisories name: every word, alone and beside a fix, for
+    the release and for unstable. there: the names that have an entry already."""
     random_ = random.Random(5649)
     words = ["<unfixed>", "<removed>", "<not-affected>", "<undetermined>", "<no-dsa> (Minor issue)",
              "<ignored> (Too intrusive to backport)", "<postponed> (Fix along in the next update)",
@@ -146,8 +147,8 @@ def opinion(lines, version):
 
 
 def judge(lines, release, version):
-    """(status, fixed, offered, reason) of one vulnerability in a version; None: nothing is said of it.
-    release None: a system of the line that releases come from."""
+    """(status, fixed, offered, reason) of one vulnerability in a version; None: nothing is said of
+    it. release None: a system of the line that releases come from."""
     ranks = [[x for x in lines if release and x.release == release],
              [x for x in lines if not x.release]]
     for i, rank in enumerate(ranks):
@@ -158,7 +159,7 @@ def judge(lines, release, version):
     reasons = [x.reason for x in heard if x.kind == "decision"]
     if status == "affected":
         offered = (i == 0 or not release) if fixed else None
-        return ("unfixed" if reasons else status, fixed or "", offered, reasons[0] if reasons else "")
+        return "unfixed" if reasons else status, fixed or "", offered, "".join(reasons[:1])
     if status:
         return status, "", None, ""
     if reasons:
@@ -216,8 +217,8 @@ def installed(root):
 
 
 def unit(p):
-    """(source, version) that the tracker names. A kernel that was signed for Secure Boot is packaged
-    again from a source of its own; the one that was compiled counts."""
+    """(source, version) that the tracker names. A kernel that was signed for Secure Boot is
+    packaged again from a source of its own; the one that was compiled counts."""
     if p.source.startswith("linux-signed-"):
         return "linux", p.version
     return p.source, p.source_version

@@ -102,8 +102,8 @@ def rpms(folder, vendor, packages):
 
 
 def name_sources(root, packages):
-    """Every package gets the source that it is to have, in the database that rpm wrote: packages of one
-    spec all name that one, and a spec for each source takes too long."""
+    """Every package gets the source that it is to have, in the database that rpm wrote: packages of
+    one spec all name that one, and a spec for each source takes too long."""
     old = SOURCE + "-1-1.src.rpm"
     sources = {}
     for p in packages:
@@ -146,8 +146,8 @@ def rpm(root, tmp, vendor, packages):
 
 
 def store(path, *files):
-    """Imports files into a new store; returns what was said. Status 1 is that something in them could
-    not be taken over, which some real files make."""
+    """Imports files into a new store; returns what was said. Status 1 is that something in them
+    could not be taken over, which some real files make."""
     binary = os.environ.get("SAPPER", "sapper")
     done = subprocess.run([binary, "db", "import", "--db", path, *files], capture_output=True,
                           text=True, check=False)
@@ -178,11 +178,12 @@ def rows(document):
 
 
 def compare(count, what, document, want, counts=None, not_judged=()):
-    """The findings of a scan against the rows that are expected, both as multisets; then the counts of
-    what is not listed, and the packages that are not judged."""
+    """The findings of a scan against the rows that are expected, both as multisets; then the counts
+    of what is not listed, and the packages that are not judged."""
     got = rows(document)
     missing, extra = want - got, got - want
-    count.check((want or counts) and not missing and not extra, f"{what}: {sum(want.values())} findings",
+    count.check((want or counts) and not missing and not extra,
+                f"{what}: {sum(want.values())} findings",
                 f"{sum(missing.values())} missing, {sum(extra.values())} too many of "
                 f"{sum(want.values())}\n  missing {sorted(map(str, missing))[:4]}\n"
                 f"  too many {sorted(map(str, extra))[:4]}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five traps of CVE-2024-3094, end to end: versions that look malicious and are not, and those that
-are, through whole scans. What each distribution said in March and April 2024 is written down here
-once more; nothing is read of data/compromised-xz.tsv but by sapper."""
+"""The five traps of CVE-2024-3094, end to end: versions that look malicious and are not, and those
+that are, through whole scans. What each distribution said in March and April 2024 is written down
+here once more; nothing is read of data/compromised-xz.tsv but by sapper."""
 import os
 
 import finding_roots as roots
@@ -22,8 +22,8 @@ EDGE = {"ID": "alpine", "NAME": "Alpine Linux", "VERSION_ID": "3.20_alpha2024032
         "PRETTY_NAME": "Alpine Linux edge"}
 ALPINE = {"ID": "alpine", "NAME": "Alpine Linux", "VERSION_ID": "3.20.0",
           "PRETTY_NAME": "Alpine Linux v3.20"}
-TUMBLEWEED = {"ID": "opensuse-tumbleweed", "NAME": "openSUSE Tumbleweed", "ID_LIKE": "opensuse suse",
-              "VERSION_ID": "20240328"}
+TUMBLEWEED = {"ID": "opensuse-tumbleweed", "NAME": "openSUSE Tumbleweed",
+              "ID_LIKE": "opensuse suse", "VERSION_ID": "20240328"}
 FEDORA = {"ID": "fedora", "NAME": "Fedora Linux", "VERSION_ID": "41"}
 KALI = {"ID": "kali", "NAME": "Kali GNU/Linux", "ID_LIKE": "debian", "VERSION_ID": "2024.1",
         "VERSION_CODENAME": "kali-rolling"}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of two versions is newer, for findings.py: deb-version(7) and apk-package(5) written down once
-more, and rpm's own answer. Nothing of sapper's is used."""
+"""Which of two versions is newer, for findings.py: deb-version(7) and apk-package(5) written down
+once more, and rpm's own answer. Nothing of sapper's is used."""
 import functools
 import os
 import random
@@ -38,7 +38,8 @@ def deb_key(version):
 # ---- Alpine ----------------------------------------------------------------------------------
 
 _APK = re.compile(r"(\d+)((?:\.\d+)*)([a-z]?)((?:_[a-z]+\d*)*)(?:~([0-9a-f]+))?(?:-r(\d+))?")
-# What does not fit the format ("1.2.31-0", "6.8.0p2", which real entries have) is older than the end.
+# What does not fit the format ("1.2.31-0", "6.8.0p2", which real entries have) is older than the
+# end.
 _BEFORE, _BAD, _END, _REVISION, _HASH, _COUNT, _AFTER, _LETTER, _NUMBER = range(9)
 _SUFFIXES = {"alpha": (_BEFORE, 0), "beta": (_BEFORE, 1), "pre": (_BEFORE, 2), "rc": (_BEFORE, 3),
              "cvs": (_AFTER, 0), "svn": (_AFTER, 1), "git": (_AFTER, 2), "hg": (_AFTER, 3),

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: Apache-2.0
-"""Findings, to the row: what `sapper scan` says of real and made-up systems against what independent
-readings of the same advisories come to.
+"""Findings, to the row: what `sapper scan` says of real and made-up systems against what
+independent readings of the same advisories come to.
 
     findings.py [PART...]     traps debian alpine almalinux (default: all)
 

@@ -159,7 +159,7 @@ def names(numbers):
 
 def updates(case):
     site = Site(case)
-    body, tag = osv("Debian:12", range(5)), '"with\\backslash"'
+    body, tag = osv("Debian:12", range(5)), '"with\\tbackslash"'
     site.put("Debian", body, tag, "Last-Modified: Fri, 20 Nov 2026 05:06:07 GMT")
     answer = site.update("Debian")
     case.check(answer.status == 0 and "osv/Debian: 5 advisories" in answer.said, "the first time",
@@ -315,8 +315,8 @@ def one_bad_file(case, what, body):
     case.check(not site.leftovers(), f"{what}: nothing is left", site.leftovers())
     site.put("Debian", osv("Debian:12", range(9)), '"d3"')
     answer = site.update("Debian")
-    case.check(answer.status == 0 and site.held()[0] == names(range(9)), f"{what}: the next is good",
-               answer)
+    case.check(answer.status == 0 and site.held()[0] == names(range(9)),
+               f"{what}: the next is good", answer)
 
 
 def not_to_be_had(case):

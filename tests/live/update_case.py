@@ -168,7 +168,8 @@ def reachable(path):
 def programs():
     sapper = os.environ.get("SAPPER", "")
     folder = os.path.dirname(os.path.realpath(sapper)) if sapper else ""
-    found = {name: os.path.join(folder, name) for name in ("sapper", "sapper-fetch", "sapper-import")}
+    found = {name: os.path.join(folder, name)
+             for name in ("sapper", "sapper-fetch", "sapper-import")}
     return {name: path for name, path in found.items() if os.path.isfile(path)}
 
 

@@ -273,7 +273,7 @@ def at_once(case):
     hang = case.on(lambda x: (x.head(200, "Content-Length: 9999"), x.raw(b"x"), x.stall()))
     run = subprocess.Popen(case.command(hang), env=environment(), stderr=subprocess.DEVNULL)
     wait_for(lambda: size_of(case.path("f.part")) == 1)
-    case.bad(case.fetch(url), "another transfer", what="one that does not end is waited for in vain",
+    case.bad(case.fetch(url), "another transfer", what="one that does not end is in the way",
              files=None, within=4)
     run.kill()
     run.wait()
@@ -369,7 +369,7 @@ def lengths(case):
     case.good(answer, BODY[:1000], "less announced than sent: that much")
     case.good(case.fetch(lie(case, "Content-Length: 300000\r\nContent-Length: 300000")), BODY,
               "the same length twice")
-    case.good(case.fetch(lie(case, "Content-Length: 0", body=b"")), b"", "nothing, and that is true")
+    case.good(case.fetch(lie(case, "Content-Length: 0", body=b"")), b"", "nothing, and it is")
 
 
 def chunks(case):
@@ -466,8 +466,8 @@ def statuses(case):
             while True:
                 x.raw(bytes(65536))
     case.bad(case.fetch(case.on(endless)), "404", what="an endless error", within=2)
-    for answer in (b"", b"\x16\x03\x01", b"HTTP/1.1 200\x1b[31m evil\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n",
-                   b"hello\r\n\r\n", b"HTTP/1.1 99999 OK\r\n\r\n"):
+    for answer in (b"", b"\x16\x03\x01", b"HTTP/1.1 200\x1b[31m evil\r\n\r\n",
+                   b"HTTP/9.9 200 OK\r\n\r\n", b"hello\r\n\r\n", b"HTTP/1.1 99999 OK\r\n\r\n"):
         got = case.fetch(case.on(lambda x, a=answer: x.raw(a)))
         case.check(got.status in (0, 2) and "\x1b" not in got.said and got.seconds < 3,
                    f"{answer[:20]} is survived", got)
@@ -572,7 +572,7 @@ def planted(case):
 
 
 def confined(case):
-    """It cannot write elsewhere; tried through the name of its own files only, see test_writes.c."""
+    """It gives its rights up; that nothing can be written elsewhere is for test_writes.c."""
     url = case.on(lambda x: x.file(BODY, TAG, drip=(20_000, 0.1)))
     run = subprocess.Popen(case.command(url), env=environment(), stdout=subprocess.DEVNULL)
     wait_for(lambda: size_of(case.path("f.part")) > 0)

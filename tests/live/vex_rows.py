@@ -289,7 +289,8 @@ def cve(count, archive, folder):
     for row in rows_of(archive):
         if row[0] == "vulnerability":
             a = attributes(row[2:])
-            got.add((row[1], a.get("severity"), tuple(filter(None, a.get("cvss", "").split(","))),
+            vectors = tuple(f[5:] for f in row[2:] if f.startswith("cvss="))
+            got.add((row[1], a.get("severity"), vectors,
                      a.get("exploitation"), a.get("automatable"), a.get("impact")))
     total = compare(count, os.path.basename(archive), got, want - {None})
     print(f"CVE: {total} records")

@@ -349,7 +349,7 @@ static void test_long_entry(void)
 	CHECK(sap_buf_ok(&text));
 	CHECK_INT(import(sap_buf_str(&text), "list", &sap_format_debian_cve, &out), 0);
 	CHECK_STR(sap_buf_str(&out), "#sapper-advisories 1\n"
-				     "source\tdebian-cve\tDebian\tmode=replace\n"
+				     "source\tdebian-cve\tDebian\tmode=merge\n"
 				     "problem\tlist line 1\tan entry of more than 4194304 bytes\n"
 				     "record\tCVE-2024-0002\n"
 				     "claim\tDebian\tfoo\taffected\tintroduced=0\tfixed=1.0\n"

@@ -186,6 +186,73 @@ static void test_ranges(void)
 	       "problem|in|MAL-2024-1: no versions are given of a\n");
 }
 
+/* A version is affected where a range holds it or the list names it. */
+static void versions_that_no_range_holds_are_kept(void)
+{
+	/* PYSEC-2023-61: the pre-release of a line that the ranges begin with. */
+	EXPECT("{'id':'PYSEC-2023-61','modified':'1','affected':[{" PACKAGE(
+		       "PyPI", "django") ","
+					 "'ranges':[" RANGE("ECOSYSTEM",
+							    "{'introduced':'3.2'},{'fixed':'3.2.19'"
+							    "},"
+							    "{'introduced':'4.2'},{'fixed':'4.2.1'"
+							    "}") "],"
+								 "'versions':['3.2','3.2.18','4.2',"
+								 "'4.2a1','4.2rc1']}]}",
+	       "source|osv|PyPI\nrecord|PYSEC-2023-61|modified=1\n"
+	       "claim|PyPI|django|affected|introduced=3.2|fixed=3.2.19|introduced=4.2|fixed=4.2.1|"
+	       "versions=4.2a1,4.2rc1\n");
+	/* Beside commits, and with the first range that can be compared. */
+	EXPECT("{'id':'A-1','modified':'1','affected':[{" PACKAGE("PyPI", "a") ",'ranges':[" RANGE(
+		       "GIT",
+		       FIXED("abc")) "," RANGE("ECOSYSTEM",
+					       FIXED("2")) "," RANGE("ECOSYSTEM",
+								     "{'introduced':'3'},{'fixed':'"
+								     "4'}") "],"
+									    "'versions':['1','3.5',"
+									    "'2.1','x y']}]}",
+	       "source|osv|PyPI\nrecord|A-1|modified=1\n"
+	       "claim|PyPI|a|affected|introduced=0|fixed=abc|type=git\n"
+	       "claim|PyPI|a|affected|introduced=0|fixed=2|versions=2.1,x y\n"
+	       "claim|PyPI|a|affected|introduced=3|fixed=4\n");
+	/* A range that nothing ends holds all, another that follows takes nothing from it. */
+	EXPECT("{'id':'A-1','modified':'1','affected':[{" PACKAGE("PyPI", "a") ",'ranges':[" RANGE(
+		       "ECOSYSTEM", "{'introduced':'1'}") "," RANGE("ECOSYSTEM",
+								    "{'introduced':'3'},{'fixed':'"
+								    "4'}") "],"
+									   "'versions':['0.9','5']}"
+									   "]}",
+	       "source|osv|PyPI\nrecord|A-1|modified=1\n"
+	       "claim|PyPI|a|affected|introduced=1|versions=0.9\n"
+	       "claim|PyPI|a|affected|introduced=3|fixed=4\n");
+	/* No text makes an event of itself. */
+	EXPECT("{'id':'A-1','modified':'1','affected':[{" PACKAGE("PyPI", "a") ",'ranges':[" RANGE(
+		       "ECOSYSTEM", FIXED("1\\tintroduced=0")) "],'versions':['7']}]}",
+	       "source|osv|PyPI\nrecord|A-1|modified=1\n"
+	       "claim|PyPI|a|affected|introduced=0|fixed=1\\tintroduced=0|versions=7\n");
+}
+
+/* Rows read an "introduced" behind an end as the next range. */
+static void events_of_a_range_are_written_by_version(void)
+{
+	/* CVE-2024-1968: equal ones mean what their order says. */
+	EXPECT("{'id':'A-1','modified':'1','affected':[{" PACKAGE("PyPI", "a") ",'ranges':[" RANGE(
+		       "ECOSYSTEM", "{'introduced':'0'},{'fixed':'2.0.0'},{'introduced':'2.0.0'},"
+				    "{'fixed':'2.11.2'}") "],'versions':['2.1.0']}]}",
+	       "source|osv|PyPI\nrecord|A-1|modified=1\n"
+	       "claim|PyPI|a|affected|introduced=0|fixed=2.0.0|introduced=2.0.0|fixed=2.11.2\n");
+	EXPECT("{'id':'A-1','modified':'1','affected':[{" PACKAGE("PyPI", "a") ",'ranges':[" RANGE(
+		       "ECOSYSTEM", "{'fixed':'4'},{'introduced':'3'},{'fixed':'2'},"
+				    "{'introduced':'0'}") "]}]}",
+	       "source|osv|PyPI\nrecord|A-1|modified=1\n"
+	       "claim|PyPI|a|affected|introduced=0|fixed=2|introduced=3|fixed=4\n");
+	EXPECT("{'id':'A-1','modified':'1','affected':[{" PACKAGE("PyPI", "a") ",'ranges':[" RANGE(
+		       "ECOSYSTEM", "{'introduced':'1'},{'fixed':'3'},{'introduced':'2'},"
+				    "{'fixed':'4'}") "]}]}",
+	       "source|osv|PyPI\nrecord|A-1|modified=1\n"
+	       "claim|PyPI|a|affected|introduced=1|introduced=2|fixed=3|fixed=4\n");
+}
+
 static void test_specifics(void)
 {
 	EXPECT("{'id':'GO-2021-1','modified':'1','affected':[{" PACKAGE(
@@ -278,6 +345,8 @@ int main(void)
 	test_names();
 	test_almalinux();
 	test_ranges();
+	versions_that_no_range_holds_are_kept();
+	events_of_a_range_are_written_by_version();
 	test_specifics();
 	test_nonsense();
 	return check_done();

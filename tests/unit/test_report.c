@@ -424,6 +424,27 @@ static void test_purl_packages(void)
 		{ SAP_PACKAGE_DEB, NULL, NULL, NULL, "a", "1", "all", "pkg:deb/a@1?arch=all" },
 		{ SAP_PACKAGE_RPM, "fedora", "39", NULL, "gpg-pubkey", "18b8e74c-62f2920f", NULL,
 		  "pkg:rpm/fedora/gpg-pubkey@18b8e74c-62f2920f?distro=fedora-39" },
+		/* languages: nothing of the system in them */
+		{ SAP_PACKAGE_PYPI, "debian", "12", NULL, "Zope._Interface", "5.5.2", NULL,
+		  "pkg:pypi/zope-interface@5.5.2" },
+		{ SAP_PACKAGE_NPM, "debian", "12", NULL, "@angular/animation", "12.3.1", NULL,
+		  "pkg:npm/%40angular/animation@12.3.1" },
+		{ SAP_PACKAGE_NPM, NULL, NULL, NULL, "JSONStream", "1.3.5", NULL,
+		  "pkg:npm/JSONStream@1.3.5" },
+		{ SAP_PACKAGE_NPM, NULL, NULL, NULL, "@x", "1", NULL, "pkg:npm/%40x@1" },
+		{ SAP_PACKAGE_NPM, NULL, NULL, NULL, "@x/", "1", NULL, "pkg:npm/%40x%2F@1" },
+		{ SAP_PACKAGE_GEM, "debian", "12", NULL, "jruby-launcher", "1.1.2", "java",
+		  "pkg:gem/jruby-launcher@1.1.2?platform=java" },
+		{ SAP_PACKAGE_GEM, NULL, NULL, NULL, "RedCloth", "4.3.2", NULL,
+		  "pkg:gem/RedCloth@4.3.2" },
+		{ SAP_PACKAGE_GOLANG, "debian", "12", NULL, "github.com/BurntSushi/toml", "v1.2.3",
+		  NULL, "pkg:golang/github.com/burntsushi/toml@v1.2.3" },
+		{ SAP_PACKAGE_GOLANG, NULL, NULL, NULL, "k8s.io/api", "v0.0.0+incompatible", NULL,
+		  "pkg:golang/k8s.io/api@v0.0.0%2Bincompatible" },
+		{ SAP_PACKAGE_GOLANG, NULL, NULL, NULL, "stdlib", "1.22.1", NULL,
+		  "pkg:golang/stdlib@1.22.1" },
+		{ SAP_PACKAGE_GOLANG, NULL, NULL, NULL, "a//../b?x", NULL, NULL,
+		  "pkg:golang/a/../b%3Fx" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
