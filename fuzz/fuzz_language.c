@@ -10,8 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What is given is fit to be a name, and lies in what was read. */
 static void check(const struct sap_language_package *p)
 {
-	if (!sap_language_text_ok(p->name) ||
-	    (p->version.n && !sap_language_text_ok(p->version)) ||
+	if (!sap_language_text_ok(p->name) || (p->version.n && !sap_language_text_ok(p->version)) ||
 	    (p->arch.n && !sap_language_text_ok(p->arch)))
 		abort();
 }

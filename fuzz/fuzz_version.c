@@ -46,6 +46,8 @@ static void check_pair(enum sap_version_scheme scheme, const struct version *a,
 		abort();
 	if (scheme == SAP_VERSION_NONE)
 		return;
+	if (a->valid && b->valid && sap_version_cmp_valid(scheme, a->text, b->text) != r)
+		abort();
 	if (a->valid != b->valid && (r > 0) != a->valid)
 		abort();
 	if (!a->valid && !b->valid && (r < 0) != (sap_str_cmp(a->text, b->text) < 0))

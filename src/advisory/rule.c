@@ -43,12 +43,13 @@ static bool is_first(struct sap_str version)
 	return sap_str_is(version, "0");
 }
 
+/* Of boundaries: those that are no versions are not compared. */
 static int compare(const struct rule *r, struct sap_str a, struct sap_str b)
 {
 	/* "0" is before everything, also where the scheme would not have it so. */
 	if (is_first(a) || is_first(b))
 		return is_first(a) && is_first(b) ? 0 : is_first(a) ? -1 : 1;
-	return sap_version_cmp(r->scheme, a, b);
+	return sap_version_cmp_valid(r->scheme, a, b);
 }
 
 /* v has reached an event: the newest counts; of the same version "introduced" comes first. */
@@ -140,7 +141,9 @@ static void take_event(struct rule *r, enum event kind, struct sap_str version)
 		g->bad_boundary = true;
 		return;
 	}
-	c = is_first(version) ? 1 : sap_version_cmp(r->scheme, r->v, version);
+	c = is_first(version) ? 1
+	    : r->v_valid      ? sap_version_cmp_valid(r->scheme, r->v, version)
+			      : sap_version_cmp(r->scheme, r->v, version);
 	switch (kind) {
 	case INTRODUCED:
 		if (c >= 0)
@@ -204,8 +207,8 @@ static void look_ahead(struct rule *r, struct sap_str rule)
 	unsigned types = 0;
 	bool git = false;
 
-	if (!rule.n ||
-	    (!memmem(rule.p, rule.n, "type=", 5) && !memmem(rule.p, rule.n, "versions=", 9)))
+	/* Most have neither: no other key has these letters. */
+	if (!rule.n || (!memchr(rule.p, 'p', rule.n) && !memchr(rule.p, 'v', rule.n)))
 		return;
 	while (sap_row_rest_next(&rule, NULL, &attr)) {
 		if (sap_str_is(attr.key, "versions")) {

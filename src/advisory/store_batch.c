@@ -238,6 +238,20 @@ int sap_store_record_gone(struct sap_store_writer *w, int64_t id, int64_t source
 	return r;
 }
 
+/* One input says two things under one name: which of them is kept is told. */
+static void say_twice(struct sap_store_writer *w, const struct sap_store_rec *rec)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text),
+		 "the record %.*s comes twice, and no date tells which is newer: the later one "
+		 "is kept",
+		 SAP_FMT(rec->name));
+	w->counts.problems++;
+	if (w->problem)
+		w->problem(w->ctx, sap_str_of(w->name), sap_str_of(text));
+}
+
 /* The records of one name and source, in the order of the stream: the newest is left, of equal
  * ones the last. What the store has comes before them. */
 static int settle(struct sap_store_writer *w, const uint32_t *order, size_t n, struct sap_err *err)
@@ -252,6 +266,10 @@ static int settle(struct sap_store_writer *w, const uint32_t *order, size_t n, s
 
 		if (rec->id < 0)
 			continue;
+		if (best && best->digest != rec->digest &&
+		    (!best->modified.known || !rec->modified.known ||
+		     sap_store_time_cmp(&best->modified, &rec->modified) == 0))
+			say_twice(w, rec);
 		if (best && best->modified.known && rec->modified.known &&
 		    sap_store_time_cmp(&rec->modified, &best->modified) < 0) {
 			w->counts.older++;

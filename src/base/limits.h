@@ -100,18 +100,18 @@
 #define SAP_SHEBANG_LEVELS_MAX 5u          /* interpreters that are scripts, likewise */
 
 /* Advisories. */
-#define SAP_IMPORT_RECORD_MAX (32 * SAP_MIB) /* text of one record of JSON */
-#define SAP_IMPORT_DEPTH_MAX 64u             /* values inside values */
-#define SAP_IMPORT_LINE_MAX (4 * SAP_MIB)    /* a line of a list */
-#define SAP_IMPORT_INPUT_MAX (64 * SAP_GIB)  /* bytes of one document, unpacked */
+#define SAP_IMPORT_RECORD_MAX (32 * SAP_MIB)  /* text of one record of JSON */
+#define SAP_IMPORT_DEPTH_MAX 64u              /* values inside values */
+#define SAP_IMPORT_LINE_MAX (4 * SAP_MIB)     /* a line of a list */
+#define SAP_IMPORT_INPUT_MAX (64 * SAP_GIB)   /* bytes of one document, unpacked */
 #define SAP_IMPORT_MEMORY_MAX (256 * SAP_MIB) /* address space for the records of an import */
-#define SAP_ROW_MAX (16 * SAP_MIB)           /* one row */
-#define SAP_ROW_ATTRS_MAX 100000u            /* attributes of one row: events of a claim */
-#define SAP_CLAIMS_MAX 200000u               /* about one package in one space */
-#define SAP_FUNCTIONS_MAX 4096u              /* of one vulnerability */
-#define SAP_NAMES_MAX 4096u                  /* of one vulnerability */
+#define SAP_ROW_MAX (16 * SAP_MIB)            /* one row */
+#define SAP_ROW_ATTRS_MAX 100000u             /* attributes of one row: events of a claim */
+#define SAP_CLAIMS_MAX 200000u                /* about one package in one space */
+#define SAP_FUNCTIONS_MAX 4096u               /* of one vulnerability */
+#define SAP_NAMES_MAX 4096u                   /* of one vulnerability */
 #define SAP_FINDINGS_MAX 4000000u
-#define SAP_MATCH_SPEAKERS_MAX 8000000u /* claims times vulnerabilities, of one package */
+#define SAP_MATCH_SPEAKERS_MAX 8000000u      /* claims times vulnerabilities, of one package */
 #define SAP_CSAF_STEPS_MAX 20000000ULL       /* products named in one CSAF document */
 #define SAP_CSAF_CLAIMS_MAX 500000u          /* statements of one vulnerability of it */
 #define SAP_VERSION_TEXT_MAX 4096u           /* bytes of a version that a claim may name */
@@ -122,8 +122,8 @@
 #define SAP_STORE_RECORD_MAX (24 * SAP_MIB)  /* of one record, claims included */
 #define SAP_STORE_RUNS_MAX 32u               /* batches put aside before they are merged */
 #define SAP_STORE_TEXT_MAX (256 * SAP_MIB)   /* text of all claims of one package */
-#define SAP_CSV_LINES_MAX 256u  /* lines of one record of CSV */
-#define SAP_CSV_FIELDS_MAX 4096u /* fields of it */
+#define SAP_CSV_LINES_MAX 256u               /* lines of one record of CSV */
+#define SAP_CSV_FIELDS_MAX 4096u             /* fields of it */
 #define SAP_IMPORT_STRING_MAX (1 * SAP_MIB)  /* one text in a record, else it is left out */
 #define SAP_IMPORT_NESTING_MAX 1000000u      /* values inside values of what is skipped */
 #define SAP_IMPORT_BROKEN_MAX 1000u          /* errors of syntax in one document */

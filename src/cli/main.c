@@ -37,12 +37,15 @@
  *   version/  version.c      the front; a scheme a file; npmrange.c; cvss*.c
  *   extract/  session.c      the parent: requests, dead workers; child.c one worker process
  *             worker.c       the worker: walk.c the tree, paths.c and folders.c on demand,
- *                            object.c one file, notes.c JSON in notes
+ *                            object.c one file, notes.c JSON in notes and of Node,
+ *                            languages.c packages of languages, as the walk meets them
  *   sandbox/  sandbox.c      the cage of whatever parses hostile bytes; sandbox_filter.c;
  *                            writes.c that of what downloads
  *   sysconf/  ldcache.c ldconf.c  what loaders go by; modules.c nsswitch.conf and PAM
  *             units.c unitfile.c initscripts.c  services
  *   catalog/  catalog.c      all package databases: dpkg*.c rpm*.c apk.c pacman.c; osrelease.c
+ *             language.c     which files tell of packages of languages; langpy.c langgem.c
+ *                            langgo.c what they say
  *   elf/      elf.c          an ELF object; elf_*.c one part of it each
  *   input/    input.c        one read-only tree; input_resolve.c and input_walk.c paths inside it
  *   model/    record.h       facts as they are made; facts.c in memory; tree.c paths and owners

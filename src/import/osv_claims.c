@@ -382,11 +382,12 @@ static bool is_git(const struct sap_json *range)
 
 static void put_rule(struct sap_buf *rule, const struct attr *attrs, size_t n)
 {
-	/* Two of them: each begins a range. */
-	sap_buf_puts(rule, rule->n ? SAP_STR("\ttype=ecosystem")
-				   : SAP_STR("type=ecosystem\ttype=ecosystem"));
+	/* Of several each begins a range: the second brings one more, for the first. */
+	if (rule->n > 0)
+		sap_buf_puts(rule, SAP_STR("\ttype=ecosystem\ttype=ecosystem"));
 	for (size_t i = 0; i < n; i++) {
-		sap_buf_putc(rule, '\t');
+		if (rule->n > 0)
+			sap_buf_putc(rule, '\t');
 		sap_buf_puts(rule, sap_str_of(attrs[i].key));
 		sap_buf_putc(rule, '=');
 		sap_buf_puts(rule, attrs[i].value);

@@ -229,9 +229,6 @@ static int read_text(struct sap_import *im, struct package *package, struct sap_
 				   (int)(text.n > 120 ? 120 : text.n), text.p ? text.p : "");
 		return 0;
 	}
-	if (sap_str_starts(first, SAP_STR("CVE-")))
-		sap_import_problem(im, "%.*s %.*s: \"%.*s\" is no valid name of a CVE; it is kept",
-				   SAP_FMT(package->name), SAP_FMT(version), SAP_FMT(first));
 	return add_fix(package, first, version, text, err);
 }
 

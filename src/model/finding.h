@@ -124,10 +124,10 @@ struct sap_findings {
 	int64_t max_age;         /* seconds */
 	int64_t now;
 	SAP_VEC(struct sap_coverage) coverage;
-	bool kev_known;     /* there is a list of exploited vulnerabilities; false: nothing can be
+	bool kev_known;    /* there is a list of exploited vulnerabilities; false: nothing can be
 			     * said about exploitation */
-	bool kev_stale;     /* it is older than max_age */
-	int64_t kev_as_of;  /* seconds since 1970; 0: unknown */
+	bool kev_stale;    /* it is older than max_age */
+	int64_t kev_as_of; /* seconds since 1970; 0: unknown */
 	/* Sorted: compromised first, then by status, known exploited, severity, id, package. */
 	SAP_VEC(struct sap_finding) list;
 	SAP_VEC(struct sap_not_judged) not_judged; /* by package index */

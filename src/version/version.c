@@ -93,6 +93,69 @@ static int sign(int r)
 	return (r > 0) - (r < 0);
 }
 
+/* Two or three numbers without zeros in front, as most versions are: valid in every scheme. */
+static bool is_plain(struct sap_str v)
+{
+	size_t start = 0;
+	unsigned dots = 0;
+
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] == '.') {
+			if (i == start || ++dots > 2)
+				return false;
+			start = i + 1;
+		} else if (!sap_digit(v.p[i]) || (i > start && v.p[start] == '0')) {
+			return false;
+		}
+	}
+	return dots > 0 && start < v.n;
+}
+
+static size_t end_of_number(struct sap_str v, size_t at)
+{
+	while (at < v.n && sap_digit(v.p[at]))
+		at++;
+	return at;
+}
+
+/* Valid versions whose first difference lies in one of the numbers that they begin with: every
+ * scheme orders them by it, unless it is an epoch, or has zeros in front (apk reads them digit by
+ * digit then). False: that does not tell. */
+static bool numbers_differ(struct sap_str a, struct sap_str b, int *out)
+{
+	size_t start = 0, i = 0, x, y;
+
+	for (; i < a.n && i < b.n && a.p[i] == b.p[i]; i++) {
+		if (a.p[i] == '.' && i > start)
+			start = i + 1;
+		else if (!sap_digit(a.p[i]))
+			return false;
+	}
+	x = end_of_number(a, start);
+	y = end_of_number(b, start);
+	if (x == start || y == start || a.p[start] == '0' || b.p[start] == '0')
+		return false;
+	if ((x < a.n && (a.p[x] == ':' || a.p[x] == '!')) ||
+	    (y < b.n && (b.p[y] == ':' || b.p[y] == '!')))
+		return false;
+	if (x == y && (i >= x || i >= y))
+		return false;
+	*out = x != y ? (x < y ? -1 : 1) : a.p[i] < b.p[i] ? -1 : 1;
+	return true;
+}
+
+int sap_version_cmp_valid(enum sap_version_scheme scheme, struct sap_str a, struct sap_str b)
+{
+	const struct sap_version_rules *r = rules(scheme);
+	int known;
+
+	if (sap_str_eq(a, b))
+		return 0;
+	if (!r)
+		return sign(sap_str_cmp(a, b));
+	return numbers_differ(a, b, &known) ? known : sign(r->cmp(a, b));
+}
+
 int sap_version_cmp(enum sap_version_scheme scheme, struct sap_str a, struct sap_str b)
 {
 	const struct sap_version_rules *r = rules(scheme);
@@ -113,7 +176,7 @@ bool sap_version_valid(enum sap_version_scheme scheme, struct sap_str v)
 {
 	const struct sap_version_rules *r = rules(scheme);
 
-	return v.n > 0 && r && r->valid(v);
+	return v.n > 0 && r && (is_plain(v) || r->valid(v));
 }
 
 const char *sap_version_scheme_name(enum sap_version_scheme scheme)

@@ -57,6 +57,9 @@ enum sap_version_scheme {
 /* <0, 0, >0. With SAP_VERSION_NONE the order is bytewise and only 0 means something. */
 int sap_version_cmp(enum sap_version_scheme scheme, struct sap_str a, struct sap_str b);
 
+/* The same where both are known to be valid: faster. */
+int sap_version_cmp_valid(enum sap_version_scheme scheme, struct sap_str a, struct sap_str b);
+
 /* Whether v is a version by the scheme's rules. False for the empty text. */
 bool sap_version_valid(enum sap_version_scheme scheme, struct sap_str v);
 

@@ -8,11 +8,11 @@ programs of this machine and of Debian's archive, by a reading of our own and by
 where it is installed. What belongs to a Debian package is compared too, with that package's files.
 """
 import importlib.metadata
+import itertools
 import json
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -24,7 +24,8 @@ import live
 DEBIAN_GO = ["age", "direnv"]
 DEBIAN_RUBY = ["libruby3.1", "rake", "ruby-nokogiri"]
 MAGIC = b"\xff Go buildinf:"
-LIMIT = 400  # files of a kind that are compared
+LIMIT = 200       # files of a kind that are compared
+GO_PROGRAMS = 10  # of this machine
 
 
 def run(*command, cwd=None):
@@ -277,11 +278,12 @@ def go_modules(version, lines):
     return found
 
 
-def is_elf(path):
+def has_go_mark(path):
+    """Go's linker names its sections at the beginning or the end of the file."""
     with open(path, "rb") as f:
-        head = f.read(20)
-    return head[:4] == b"\x7fELF" and struct.unpack_from(
-        (">" if head[5] == 2 else "<") + "H", head, 16)[0] in (live.ET_EXEC, live.ET_DYN)
+        head = f.read(4096)
+        f.seek(-min(65536, os.path.getsize(path)), os.SEEK_END)
+        return head[:4] == b"\x7fELF" and b".go.buildinfo" in head + f.read()
 
 
 def check_go_root(count, root, programs):
@@ -305,13 +307,12 @@ def check_go_root(count, root, programs):
 
 
 def check_go(count, tmp):
-    files = find(["-perm", "/111", "-size", "+300k", "-size", "-200M"])
+    files = find(["-perm", "/111", "-size", "+300k", "-size", "-40M"])
     root = os.path.join(tmp, "go")
-    programs = [p for p in files if is_elf(p) and go_texts(p)][:25]
+    programs = list(itertools.islice((p for p in files if has_go_mark(p) and go_texts(p)),
+                                     GO_PROGRAMS))
     for path in programs:
-        os.makedirs(os.path.dirname(root + path), exist_ok=True)
-        os.symlink("/", root + "/host") if not os.path.lexists(root + "/host") else None
-        shutil.copyfile(path, root + path)
+        copy(path, root, path)
     if programs:
         check_go_root(count, root, programs)
     else:

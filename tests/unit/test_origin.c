@@ -149,8 +149,7 @@ static void the_vendor_of_glibc_is_the_systems(void)
 	CHECK_OK(sap_facts_finish(facts, &err), &err);
 	CHECK_INT(sap_origin_of(facts, &facts->packages.v[0], &arena, &reason),
 		  SAP_ORIGIN_THIRD_PARTY);
-	CHECK_STR(reason,
-		  "Vendor is \"Acme\", that of the system is \"Distribution\"");
+	CHECK_STR(reason, "Vendor is \"Acme\", that of the system is \"Distribution\"");
 	CHECK_INT(sap_origin_of(facts, &facts->packages.v[1], &arena, &reason),
 		  SAP_ORIGIN_DISTRIBUTION);
 	CHECK_INT(sap_origin_of(facts, &facts->packages.v[2], &arena, &reason),

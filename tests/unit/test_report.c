@@ -534,6 +534,41 @@ static void test_scan_json(void)
 	clear_world(&w);
 }
 
+/* What languages bring along is told apart from the system's packages. */
+static void test_scan_languages(void)
+{
+	static const struct sap_rec_package more[] = {
+		{ .id = 3,
+		  .type = SAP_PACKAGE_GOLANG,
+		  .name = SAP_STR_INIT("a.org/x"),
+		  .database = SAP_STR_INIT("/usr/bin/prog") },
+		{ .id = 4,
+		  .type = SAP_PACKAGE_PYPI,
+		  .name = SAP_STR_INIT("A_b"),
+		  .version = SAP_STR_INIT("1"),
+		  .database = SAP_STR_INIT("/x/METADATA") },
+	};
+	struct world w = make_world();
+	struct sap_scan_view view = { .facts = w.facts, .radius = &w.radius, .cpu_level = 2 };
+	struct sap_err err = { 0 };
+	struct sap_buf out;
+
+	for (size_t i = 0; i < 2; i++)
+		CHECK_OK(w.facts->sink.package(&w.facts->sink, &more[i], &err), &err);
+	CHECK_OK(sap_facts_finish(w.facts, &err), &err);
+	sap_buf_init(&out, BUF_MAX);
+	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_scan, &view);
+	CHECK(has(&out, "2 packages (deb), 2 language packages (pypi, golang), 5 ELF objects, "));
+	sap_buf_reset(&out);
+	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_scan, &view);
+	CHECK(has(&out, "\"packages\":4,\"language_packages\":2,"));
+	CHECK(has(&out, "{\"purl\":\"pkg:golang/a.org/x\",\"type\":\"golang\",\"name\":\"a.org/x\","
+			"\"database\":\"/usr/bin/prog\",\"broken\":false}"));
+	CHECK(has(&out, "{\"purl\":\"pkg:pypi/a-b@1\",\"type\":\"pypi\",\"name\":\"A_b\","));
+	sap_buf_clear(&out);
+	clear_world(&w);
+}
+
 static void test_scan_tty(void)
 {
 	struct world w = make_world();
@@ -1001,6 +1036,7 @@ int main(void)
 	test_machines();
 	test_scan_json();
 	test_scan_tty();
+	test_scan_languages();
 	test_scan_is_one_screen();
 	test_links();
 	test_answers();
