@@ -72,4 +72,19 @@ struct sap_claim {
 	bool pro;         /* only with a subscription */
 };
 
+/* What a record is called to people: its id, but without the tail that makes the entries of one
+ * list unique ("CVE-2023-45853/zlib", "RHSA-2024:1234/CVE-2024-1"). */
+struct sap_str sap_advisory_name(struct sap_str id);
+
+/* Whether a record is the vulnerability's own entry by its id: "CVE-2024-1" itself, a tracker's
+ * "CVE-2024-1/xz" or "UBUNTU-CVE-2024-1", a document's "RHSA-2024:1/CVE-2024-1". */
+bool sap_advisory_is_own(struct sap_str id, struct sap_str vulnerability);
+
+/* Whether two words for an architecture mean one: as they stand, or what different systems call
+ * the same (x86_64 is amd64, aarch64 arm64, i686 i386, armv7hl armhf, ppc64le ppc64el). */
+bool sap_arch_same(struct sap_str a, struct sap_str b);
+
+/* Whether the word is one of these, or of another architecture that is known. */
+bool sap_arch_known(struct sap_str word);
+
 #endif

@@ -63,10 +63,15 @@ static int compare_strs(const void *a, const void *b)
 	return sap_str_cmp(*(const struct sap_str *)a, *(const struct sap_str *)b);
 }
 
-static bool add_alias(struct sap_judge *j, struct sap_str name)
+/* Another CVE is another vulnerability. */
+static bool add_alias(struct sap_judge *j, const struct sap_finding *f, struct sap_str id)
 {
-	struct sap_str *to = SAP_VEC_PUSH(&j->aliases, SAP_NAMES_MAX);
+	const struct sap_str name = sap_advisory_name(id), cve = SAP_STR("CVE-");
+	struct sap_str *to;
 
+	if (sap_str_starts(name, cve) && sap_str_starts(f->id, cve))
+		return true;
+	to = SAP_VEC_PUSH(&j->aliases, SAP_NAMES_MAX);
 	if (to)
 		*to = name;
 	return to || j->aliases.n >= SAP_NAMES_MAX;
@@ -80,14 +85,14 @@ static int set_aliases(struct sap_judge *j, const struct sap_known *known,
 
 	j->aliases.n = 0;
 	for (uint32_t i = 0; ok && i < known->n_names; i++)
-		ok = add_alias(j, known->names[i]);
+		ok = add_alias(j, f, known->names[i]);
 	for (uint32_t i = 0; ok && i < p->n_said; i++) {
 		const struct sap_advisory *a = p->said[i];
 		struct sap_str list = a->covers.n ? (struct sap_str){ 0 } : a->alias, name;
 
-		ok = add_alias(j, a->id);
+		ok = add_alias(j, f, a->id);
 		while (ok && sap_row_list_next(&list, &j->scratch, &name))
-			ok = add_alias(j, name);
+			ok = add_alias(j, f, name);
 	}
 	if (!ok)
 		return sap_err_nomem(err);

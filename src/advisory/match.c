@@ -129,18 +129,23 @@ static bool better_name(struct sap_str a, struct sap_str b)
 	return sap_str_cmp(a, b) < 0;
 }
 
-static void join(struct matcher *m, uint32_t a, uint32_t b)
+/* Two names of one vulnerability. Two CVEs are two, whoever calls them aliases: what is said of
+ * one must not clear the other. False: they stay apart. */
+static bool join(struct matcher *m, uint32_t a, uint32_t b)
 {
 	struct node *v = m->nodes.v;
 
 	a = root_of(m, a);
 	b = root_of(m, b);
 	if (a == b)
-		return;
+		return true;
+	if (rank(v[v[a].best].name) == 0 && rank(v[v[b].best].name) == 0)
+		return false;
 	v[b].parent = a;
 	v[a].explained = v[a].explained || v[b].explained;
 	if (better_name(v[v[b].best].name, v[v[a].best].name))
 		v[a].best = v[b].best;
+	return true;
 }
 
 /* ---- hearing a claim -------------------------------------------------------------------- */
@@ -152,38 +157,82 @@ static bool has_module_mark(struct sap_str version)
 			     memmem(version.p, version.n, ".module+", 8));
 }
 
-static enum sap_unfit unfit_of_module(const struct sap_subject *s, const struct sap_claim *claim,
-				      struct sap_str version)
+/* The parts of "1:16.14.0-4.el8" that streams of one module differ in: "1", "16.14". */
+static void cut_line(struct sap_str version, struct sap_str *epoch, struct sap_str *line)
 {
-	if (claim->module.n) {
-		struct sap_str after = sap_str_skip(s->modularity, claim->module.n);
+	struct sap_str rest = version;
+	unsigned dots = 0;
 
-		return sap_str_starts(s->modularity, claim->module) &&
-				       (after.n == 0 || after.p[0] == ':')
-			       ? SAP_FITS
-			       : SAP_UNFIT_MODULE;
+	if (!sap_str_cut(version, ':', epoch, &rest)) {
+		*epoch = SAP_STR("0");
+		rest = version;
 	}
-	if (s->scheme == SAP_VERSION_RPM && claim->fixed.n &&
-	    has_module_mark(version) != has_module_mark(claim->fixed))
-		return SAP_UNFIT_MODULAR;
-	return SAP_FITS;
+	*line = (struct sap_str){ rest.p, 0 };
+	for (; line->n < rest.n && rest.p[line->n] != '-'; line->n++) {
+		dots += rest.p[line->n] == '.';
+		if (dots == 2)
+			break;
+	}
 }
 
+/* Whether two versions are so close that they are of one stream, whatever it is called. */
+static bool same_line(struct sap_str a, struct sap_str b)
+{
+	struct sap_str epoch_a, epoch_b, line_a, line_b;
+
+	cut_line(a, &epoch_a, &line_a);
+	cut_line(b, &epoch_b, &line_b);
+	return sap_str_eq(epoch_a, epoch_b) && line_a.n && sap_str_eq(line_a, line_b);
+}
+
+static enum sap_doubt doubt_unless_close(enum sap_doubt doubt, const struct sap_claim *claim,
+					 const struct sap_heard *h)
+{
+	return same_line(h->version, claim->fixed) ? SAP_NO_DOUBT : doubt;
+}
+
+static enum sap_unfit unfit_of_module(const struct sap_subject *s, const struct sap_claim *claim,
+				      struct sap_heard *h)
+{
+	bool modular = has_module_mark(h->version) || s->modularity.n;
+	struct sap_str after;
+
+	if (!claim->module.n) {
+		if (s->scheme != SAP_VERSION_RPM || !claim->fixed.n)
+			return SAP_FITS;
+		if (has_module_mark(h->version) != has_module_mark(claim->fixed))
+			return SAP_UNFIT_MODULAR;
+		if (has_module_mark(claim->fixed))
+			h->doubt = (uint8_t)doubt_unless_close(SAP_DOUBT_CLAIM, claim, h);
+		return SAP_FITS;
+	}
+	if (!modular)
+		return SAP_UNFIT_MODULAR;
+	if (!s->modularity.n) {
+		h->doubt = (uint8_t)doubt_unless_close(SAP_DOUBT_PACKAGE, claim, h);
+		return SAP_FITS;
+	}
+	after = sap_str_skip(s->modularity, claim->module.n);
+	return sap_str_starts(s->modularity, claim->module) && (after.n == 0 || after.p[0] == ':')
+		       ? SAP_FITS
+		       : SAP_UNFIT_MODULE;
+}
+
+/* An architecture that is not known may be any. */
 static bool has_arch(struct sap_str list, struct sap_str arch)
 {
 	struct sap_str item;
 
-	if (list.n == 0 || arch.n == 0 || sap_str_is(arch, "all") || sap_str_is(arch, "noarch") ||
-	    sap_str_is(arch, "any"))
+	if (list.n == 0 || !sap_arch_known(arch))
 		return true;
 	while (sap_row_list_next(&list, NULL, &item))
-		if (sap_str_eq(item, arch))
+		if (!sap_arch_known(item) || sap_arch_same(item, arch))
 			return true;
 	return false;
 }
 
 static enum sap_unfit unfit_of(const struct sap_subject *s, const struct sap_claim *claim,
-			       const struct sap_heard *h)
+			       struct sap_heard *h)
 {
 	struct sap_str name = claim->names == SAP_NAMES_SOURCE && s->source.n ? s->source : s->name;
 
@@ -197,7 +246,7 @@ static enum sap_unfit unfit_of(const struct sap_subject *s, const struct sap_cla
 		return SAP_UNFIT_RELEASE;
 	if (!has_arch(claim->arch, s->arch))
 		return SAP_UNFIT_ARCH;
-	return unfit_of_module(s, claim, h->version);
+	return unfit_of_module(s, claim, h);
 }
 
 static enum sap_class class_of(const struct sap_claim *claim, struct sap_str version)
@@ -219,7 +268,9 @@ static void hear(struct matcher *m, const struct sap_claim *claim, struct sap_he
 		h->version = s->source_version;
 	h->unfit = (uint8_t)unfit_of(s, claim, h);
 	h->class = (uint8_t)class_of(claim, h->version);
-	if (!h->unfit)
+	if (h->doubt)
+		h->place = SAP_PLACE_INVALID;
+	else if (!h->unfit)
 		h->place = (uint8_t)sap_rule_place(s->scheme, claim->rule, h->version, &h->fixed);
 }
 
@@ -242,39 +293,59 @@ static int mention(struct matcher *m, uint32_t node, uint32_t claim, bool own, b
 	return 0;
 }
 
+/* Whether the record bears the name that is to be explained. */
+static bool is_explained(struct matcher *m, const struct sap_advisory *a)
+{
+	struct sap_str list = a->alias, name;
+	bool explained = same_name(a->id, m->options->explain);
+
+	while (!explained && m->options->explain.n && sap_row_list_next(&list, m->arena, &name))
+		explained = same_name(name, m->options->explain);
+	return explained;
+}
+
 static int mention_own(struct matcher *m, uint32_t claim, struct sap_err *err)
 {
 	const struct sap_advisory *a = m->heard[claim].claim->advisory;
-	struct sap_str list = a->alias, name;
-	uint32_t node = node_of(m, a->id);
+	struct sap_str list = a->alias, name = sap_advisory_name(a->id);
+	/* "CVE-2024-1/xz" is CVE-2024-1; other lists' entries need their tails. */
+	uint32_t node = node_of(m, rank(name) == 0 ? name : a->id);
+	int r = 0;
 
-	while (node != SAP_NONE && sap_row_list_next(&list, m->arena, &name)) {
+	while (r == 0 && node != SAP_NONE && sap_row_list_next(&list, m->arena, &name)) {
 		uint32_t other = node_of(m, name);
 
 		if (other == SAP_NONE)
 			return sap_err_nomem(err);
-		join(m, node, other);
+		/* Of two CVEs that it names it speaks of both; another record's GHSA is not its. */
+		if (!join(m, node, other) && rank(name) == 0)
+			r = mention(m, other, claim, true, is_explained(m, a), err);
 	}
-	return mention(m, node, claim, true, false, err);
+	return r == 0 ? mention(m, node, claim, true, is_explained(m, a), err) : r;
 }
 
 static int mention_all(struct matcher *m, uint32_t claim, struct sap_err *err)
 {
 	const struct sap_advisory *a = m->heard[claim].claim->advisory;
-	struct sap_str list = a->covers, names = a->alias, name;
+	struct sap_str list = a->covers, aliases = a->alias, name;
 	bool explained, any = false;
 	int r = 0;
 
 	if (list.n == 0)
 		return mention_own(m, claim, err);
-	explained = same_name(a->id, m->options->explain);
-	while (m->options->explain.n && sap_row_list_next(&names, m->arena, &name))
-		explained = explained || same_name(name, m->options->explain);
+	explained = is_explained(m, a);
 	while (r == 0 && sap_row_list_next(&list, m->arena, &name)) {
-		r = mention(m, node_of(m, name), claim, false, explained, err);
+		r = mention(m, node_of(m, name), claim, sap_advisory_is_own(a->id, name), explained,
+			    err);
 		any = true;
 	}
-	return r == 0 && !any ? mention_own(m, claim, err) : r;
+	if (!any)
+		return mention_own(m, claim, err);
+	/* UBUNTU-CVE-2024-1 may be about more than one. */
+	while (r == 0 && sap_row_list_next(&aliases, m->arena, &name))
+		if (sap_advisory_is_own(a->id, name))
+			r = mention(m, node_of(m, name), claim, true, explained, err);
+	return r;
 }
 
 /* A record with several claims about the package mentions the same as just before. */

@@ -10,7 +10,7 @@
  *   2. statements about this very release (space with a release);
  *   3. statements about the distribution at large (its unstable line), or about the ecosystem.
  * Within a class: "not-affected" by a record whose own id is the vulnerability (a tracker's
- * entry) stands above bundles (DSA, ALSA); else one "affected" range that holds the version
+ * entry: "CVE-2024-1/xz" and "UBUNTU-CVE-2024-1" are such, too) stands above bundles (DSA, ALSA); else one "affected" range that holds the version
  * makes it affected (of several fixes the highest counts: an earlier one was incomplete); else
  * fixed where a range was passed, not affected where the version precedes every range or is
  * named by none. "unfixed" turns an affected verdict of any class into SAP_STATUS_UNFIXED, and
@@ -18,7 +18,10 @@
  *
  * A claim with a module applies to packages of that module stream only (rpm's modularity
  * label NAME:STREAM:...); a version with ".module_" in it and a claim whose fixed version has
- * none (or the reverse) do not meet. A claim with architectures applies to these.
+ * none (or the reverse) do not meet. Where the claim or the package does not name its stream,
+ * versions are compared only within one line (equal epoch and first two numbers); else the outcome
+ * is "under investigation", and says which of the two it is. A claim with architectures applies to
+ * these, by whatever word (amd64, x86_64), and to those that nobody knows.
  *
  * A version that its scheme calls invalid, or a claim whose boundary is: no guess is made; the
  * step says so and the outcome is "under investigation" (cannot be compared).
@@ -88,8 +91,9 @@ struct sap_match_options {
 };
 
 /* Appends a verdict for each vulnerability that the claims name, sorted by id; names that
- * are aliases of each other (through any of the claims' records) are one. The id is the CVE
- * where there is one (the lowest), else GHSA, else the first in byte order. SAP_ENOMEM. */
+ * are aliases of each other (through any of the claims' records) are one, but two CVEs are always
+ * two. The id is the CVE where there is one, else GHSA, else the first in byte order.
+ * SAP_ENOMEM. */
 int sap_match(const struct sap_subject *subject, const struct sap_claim *claims, size_t n,
 	      const struct sap_match_options *options, struct sap_arena *arena,
 	      struct sap_verdicts *out, struct sap_err *err);

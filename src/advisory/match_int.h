@@ -24,10 +24,17 @@ enum sap_unfit {
 	SAP_UNFIT_NAME,    /* names another package, or the source where it has another name */
 	SAP_UNFIT_RELEASE, /* about a release, and which one this is is not known */
 	SAP_UNFIT_MODULE,  /* of another module stream */
-	SAP_UNFIT_MODULAR, /* one of the two is of a module, the other is none */
+	SAP_UNFIT_MODULAR, /* the claim is about a module, the package is of none, or reversed */
 	SAP_UNFIT_ARCH,    /* for other architectures */
 	SAP_UNFIT_ORIGIN,  /* only statements about compromised versions count */
 	SAP_UNFIT_WITHDRAWN
+};
+
+/* Why a claim about a module may be about another stream than the package's. */
+enum sap_doubt {
+	SAP_NO_DOUBT = 0,
+	SAP_DOUBT_CLAIM,  /* the claim names no stream */
+	SAP_DOUBT_PACKAGE /* the package names none */
 };
 
 struct sap_heard {
@@ -36,13 +43,14 @@ struct sap_heard {
 	struct sap_str fixed;   /* ends the range that holds it */
 	uint8_t unfit;          /* enum sap_unfit */
 	uint8_t class;          /* enum sap_class */
-	uint8_t place;          /* enum sap_place */
+	uint8_t place;          /* enum sap_place; INVALID where there is doubt */
+	uint8_t doubt;          /* enum sap_doubt */
 };
 
 /* A claim that speaks of a vulnerability. */
 struct sap_speaker {
 	uint32_t claim; /* index into what was heard */
-	bool own;       /* its record is the vulnerability's own, no bundle */
+	bool own;       /* its record is the vulnerability's own, no bundle's */
 };
 
 /* One vulnerability to weigh. */
@@ -59,6 +67,9 @@ enum { SAP_NOBODY = -1 };
 /* Fills verdict but for id, claims and steps; *decider gets the index of the speaker that
  * decided, or SAP_NOBODY. False: nothing applies, there is no verdict (status is NOT_AFFECTED). */
 bool sap_weigh(const struct sap_case *c, struct sap_verdict *verdict, int64_t *decider);
+
+/* The doubt in words: "the advisory does not name the module's stream". */
+struct sap_str sap_doubt_text(enum sap_doubt doubt);
 
 /* Whether the version is one that a subscription to extended maintenance gave (Ubuntu's esm). */
 bool sap_version_is_esm(struct sap_str version);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "advisory/review_int.h"
 
+#include <stdio.h>
+
+#include "advisory/claim.h"
+#include "advisory/space.h"
+
 /* What is compared: a text as it stands, or percent-encoded; with or without regard to case. */
 struct reader {
 	struct sap_str s;
@@ -153,9 +158,91 @@ static bool qualifier(struct sap_str list, struct sap_str key, struct sap_str *v
 	return false;
 }
 
+/* Undoes the encoding into room; the text itself where it has none or does not fit. */
+static struct sap_str decoded(struct sap_str s, char *room, size_t cap)
+{
+	struct reader r = { s, true, false, false };
+	size_t n = 0;
+	int c;
+
+	if (!s.n || !memchr(s.p, '%', s.n))
+		return s;
+	while ((c = next_byte(&r)) >= 0) {
+		if (n == cap)
+			return s;
+		room[n++] = (char)c;
+	}
+	return (struct sap_str){ room, n };
+}
+
+static bool same_arch(struct sap_str want, struct sap_str have)
+{
+	char a[32], b[32];
+
+	want = decoded(want, a, sizeof(a));
+	have = decoded(have, b, sizeof(b));
+	return sap_str_is(want, "source") || sap_str_is(want, "src") || sap_arch_same(want, have);
+}
+
+/* "debian-12.5", or the "3.19.1" that some tools write of Alpine, to the space of that release. A
+ * word without a release ("debian", "bookworm") is a release of the namespace, or the word. */
+static bool distro_space(struct sap_str distro, struct sap_str ns, struct sap_space *out)
+{
+	char room[64], text[SAP_SPACE_MAX];
+	struct sap_str word = decoded(distro, room, sizeof(room)), release = { 0 };
+	const char *dash = NULL;
+	int n;
+
+	for (size_t i = 0; i + 1 < word.n && !dash; i++)
+		if (word.p[i] == '-' && word.p[i + 1] >= '0' && word.p[i + 1] <= '9')
+			dash = word.p + i;
+	if (dash) {
+		release = sap_str_skip(word, (size_t)(dash - word.p) + 1);
+		word.n = (size_t)(dash - word.p);
+	} else if (word.n && !same_encoded(word, ns, true, false)) {
+		release = word;
+		word = ns;
+	}
+	n = snprintf(text, sizeof(text), "%.*s%s%.*s", SAP_FMT(word), release.n ? ":" : "",
+		     SAP_FMT(release));
+	return n > 0 && (size_t)n < sizeof(text) && sap_space_parse(sap_str_of(text), out);
+}
+
+/* The distribution and its major release, as advisories fold them. */
+static bool same_distro(const struct sap_purl_parts *pattern, struct sap_str want,
+			const struct sap_purl_parts *purl, struct sap_str have)
+{
+	struct sap_space a, b;
+
+	if (same_encoded(want, have, true, false))
+		return true;
+	return distro_space(want, pattern->ns, &a) && distro_space(have, purl->ns, &b) &&
+	       sap_str_eq(sap_space_str(&a), sap_space_str(&b));
+}
+
+static bool qualifiers_match(const struct sap_purl_parts *pattern,
+			     const struct sap_purl_parts *purl)
+{
+	struct sap_str want, have;
+
+	if (qualifier(pattern->qualifiers, SAP_STR("arch"), &want) &&
+	    !(qualifier(purl->qualifiers, SAP_STR("arch"), &have) ? same_arch(want, have)
+								  : same_arch(want, SAP_STR(""))))
+		return false;
+	if (qualifier(pattern->qualifiers, SAP_STR("distro"), &want) &&
+	    (!qualifier(purl->qualifiers, SAP_STR("distro"), &have) ||
+	     !same_distro(pattern, want, purl, have)))
+		return false;
+	if (!same_encoded(pattern->type, SAP_STR("rpm"), true, false) ||
+	    !qualifier(pattern->qualifiers, SAP_STR("epoch"), &want))
+		return true;
+	if (!qualifier(purl->qualifiers, SAP_STR("epoch"), &have))
+		have = SAP_STR("0");
+	return same_encoded(want, have, false, false);
+}
+
 bool sap_purl_parts_match(const struct sap_purl_parts *pattern, const struct sap_purl_parts *purl)
 {
-	struct sap_str list = pattern->qualifiers, item, key, want, have;
 	struct type_rule rule = rule_of(pattern->type);
 
 	if (!same_encoded(pattern->type, purl->type, true, false) ||
@@ -166,14 +253,7 @@ bool sap_purl_parts_match(const struct sap_purl_parts *pattern, const struct sap
 		return false;
 	if (pattern->subpath.n && !same_encoded(pattern->subpath, purl->subpath, false, false))
 		return false;
-	while (list.n) {
-		sap_str_cut(list, '&', &item, &list);
-		sap_str_cut(item, '=', &key, &want);
-		if (want.n && (!qualifier(purl->qualifiers, key, &have) ||
-			       !same_encoded(want, have, false, false)))
-			return false;
-	}
-	return true;
+	return qualifiers_match(pattern, purl);
 }
 
 bool sap_purl_is_named(const struct sap_purl_parts *purl, struct sap_str plain)

@@ -87,9 +87,13 @@ int sap_review_add_vex(struct sap_review *review, const struct sap_row *row,
 		       struct sap_str document, struct sap_err *err);
 
 /* Whether a purl pattern (of an exception or VEX) is about a package's purl: type, namespace
- * and name equal; version, subpath and each qualifier equal where the pattern has them.
- * Percent-encoding is undone before comparing; case is folded where the purl type's rules fold
- * it. A plain name equals the purl's name, or "namespace/name" outside of deb, rpm, apk, alpm. */
+ * and name equal; version and subpath equal where the pattern has them; of the qualifiers, where
+ * the pattern has them: arch the same architecture (sap_arch_same; "source" and "src" are any),
+ * distro the same distribution and major release ("debian-12.5" is debian-12, as advisory/space.h
+ * folds releases), epoch of rpm equal (none is 0). All other qualifiers (upstream, os_name ...)
+ * tell tools what they need, and are not compared. Percent-encoding is undone before comparing;
+ * case is folded where the purl type's rules fold it. A plain name equals the purl's name, or
+ * "namespace/name" outside of deb, rpm, apk, alpm. */
 bool sap_review_purl_matches(struct sap_str pattern, struct sap_str purl);
 
 /* Sets finding->suppression, or changes its status, as the table above says, for every finding

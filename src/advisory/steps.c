@@ -125,8 +125,7 @@ static struct sap_str unfit_text(enum sap_unfit unfit)
 	case SAP_UNFIT_MODULE:
 		return SAP_STR("another module stream: does not apply");
 	case SAP_UNFIT_MODULAR:
-		return SAP_STR("one of the two versions is of a module, the other is not: does "
-			       "not apply");
+		return SAP_STR("one of the two is of a module, the other is not: does not apply");
 	case SAP_UNFIT_ARCH:
 		return SAP_STR("other architectures: does not apply");
 	case SAP_UNFIT_ORIGIN:
@@ -170,6 +169,11 @@ static void put_place(struct sap_buf *out, const struct sap_case *c, const struc
 			       sap_version_scheme_name(c->subject->scheme), SAP_FMT(h->version));
 		break;
 	case SAP_PLACE_INVALID:
+		if (h->doubt) {
+			sap_buf_puts(out, sap_doubt_text(h->doubt));
+			PUTS(out, ": no guess is made");
+			break;
+		}
 		sap_buf_printf(out,
 			       "%.*s, or the version it is to be compared with, is none by the "
 			       "rules of %s: no guess is made",
@@ -196,7 +200,7 @@ static void put_outcome(struct sap_buf *out, const struct sap_case *c, const str
 		sap_buf_puts(out, unfit_text(h->unfit));
 		return;
 	}
-	if (h->claim->status == SAP_CLAIM_AFFECTED || h->claim->rule.n)
+	if (h->claim->status == SAP_CLAIM_AFFECTED || h->claim->rule.n || h->doubt)
 		put_place(out, c, h);
 	else
 		PUTS(out, "holds for every version");
@@ -250,7 +254,7 @@ static bool claim_step(const struct sap_case *c, const struct sap_match_options 
 		       const struct sap_heard *h, const struct sap_verdict *decided,
 		       struct sap_buf *buf, struct sap_arena *arena, struct sap_step *step)
 {
-	if (!sap_arena_str(arena, h->claim->advisory->id, &step->advisory) ||
+	if (!sap_arena_str(arena, sap_advisory_name(h->claim->advisory->id), &step->advisory) ||
 	    !sap_arena_str(arena, h->claim->space, &step->space))
 		return false;
 	put_source(buf, options, h->claim->advisory);

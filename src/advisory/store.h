@@ -89,7 +89,7 @@ int sap_store_functions(struct sap_store *store, struct sap_str id, struct sap_a
 			struct sap_functions *out, struct sap_err *err);
 
 /* Other names of a vulnerability: ids and aliases of every record that has id as its id or
- * among its aliases. */
+ * among its aliases, in byte order. */
 struct sap_names_list {
 	struct sap_str *v;
 	size_t n;

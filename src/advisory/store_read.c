@@ -575,6 +575,11 @@ static int add_record(struct sap_names_list *out, size_t from, struct sap_str id
 	return r;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return sap_str_cmp(*(const struct sap_str *)a, *(const struct sap_str *)b);
+}
+
 int sap_store_names(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
 		    struct sap_names_list *out, struct sap_err *err)
 {
@@ -592,6 +597,8 @@ int sap_store_names(struct sap_store *store, struct sap_str id, struct sap_arena
 	}
 	if (r < 0)
 		out->n = before;
+	else if (out->n - before > 1)
+		qsort(out->v + before, out->n - before, sizeof(*out->v), compare_names);
 	return r;
 }
 

@@ -15,6 +15,19 @@ bool sap_version_is_esm(struct sap_str version)
 	return version.n && memmem(version.p, version.n, "esm", 3);
 }
 
+struct sap_str sap_doubt_text(enum sap_doubt doubt)
+{
+	switch (doubt) {
+	case SAP_DOUBT_CLAIM:
+		return SAP_STR("the advisory does not name the module's stream");
+	case SAP_DOUBT_PACKAGE:
+		return SAP_STR("the package does not name its module's stream");
+	case SAP_NO_DOUBT:
+		break;
+	}
+	return SAP_STR("");
+}
+
 static const struct sap_heard *heard_by(const struct sap_case *c, uint32_t speaker)
 {
 	return &c->heard[c->speakers[speaker].claim];
@@ -63,7 +76,8 @@ static struct opinion opinion_of(const struct sap_case *c, enum sap_class class)
 
 		if (h->unfit || h->class != class)
 			continue;
-		if (h->claim->status == SAP_CLAIM_AFFECTED) {
+		if (h->claim->status == SAP_CLAIM_AFFECTED ||
+		    (h->claim->status == SAP_CLAIM_UNFIXED && h->doubt)) {
 			hear_affected(c, i, &o);
 		} else if (h->claim->status == SAP_CLAIM_NOT_AFFECTED && h->place == SAP_PLACE_IN) {
 			/* A tracker's own entry is about this vulnerability and nothing else; what
@@ -260,7 +274,9 @@ bool sap_weigh(const struct sap_case *c, struct sap_verdict *verdict, int64_t *d
 		break;
 	case UNREADABLE:
 		verdict->status = SAP_STATUS_UNDER_INVESTIGATION;
-		verdict->reason = SAP_STR("cannot be compared");
+		verdict->reason = heard_by(c, (uint32_t)o.speaker)->doubt
+					  ? sap_doubt_text(heard_by(c, (uint32_t)o.speaker)->doubt)
+					  : SAP_STR("cannot be compared");
 		break;
 	case REPAIRED:
 		verdict->status = SAP_STATUS_FIXED;

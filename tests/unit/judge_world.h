@@ -24,7 +24,7 @@ static void problem(void *ctx, struct sap_str where, struct sap_str message)
 {
 	(void)ctx;
 	fprintf(stderr, "%.*s: %.*s\n", SAP_FMT(where), SAP_FMT(message));
-	CHECK(!"the rows are taken over");
+	check_true(__FILE__, __LINE__, "the rows are taken over", false);
 }
 
 /* Rows with blanks for TABs; lines end with ";". */

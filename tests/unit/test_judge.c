@@ -450,6 +450,44 @@ static void explained_ones_are_listed_whatever_they_are(void)
 	drop_store(store);
 }
 
+/* Entries of lists have ids that are unique in their list: nobody calls a vulnerability so. */
+static void entries_of_lists_are_no_names(void)
+{
+	static const char rows[] = "source debian-json Debian date=2026-02-16 covers=Debian:12;"
+				   "record CVE-2024-1/curl alias=CVE-2024-1;"
+				   "claim Debian:12 curl affected introduced=0 fixed=7.99-1;"
+				   "record CVE-2024-1/zlib alias=CVE-2024-1;"
+				   "claim Debian:12 zlib affected introduced=0 fixed=2:1;"
+				   "source csaf-vex X date=2026-02-16;"
+				   "record RHSA-2024:1/CVE-2024-1 covers=CVE-2024-1;"
+				   "claim Debian:12 curl affected introduced=0 fixed=7.98-1;"
+				   "record GHSA-aaaa alias=CVE-2024-2,CVE-2024-1;"
+				   "claim Debian:12 zlib affected introduced=0 fixed=2:1;";
+	struct sap_store *store = make_store(rows);
+	struct sap_facts *facts = debian();
+	struct sap_findings *found;
+	const struct sap_finding *f;
+
+	finish(facts);
+	found = judge_with(facts, store, "CVE-2024-1");
+	f = finding(found, "CVE-2024-1", "curl@7.88.1-10?");
+	CHECK_INT(f->n_aliases, 2);
+	if (f->n_aliases == 2) {
+		CHECK_STR(f->aliases[0], "GHSA-aaaa");
+		CHECK_STR(f->aliases[1], "RHSA-2024:1");
+	}
+	for (uint32_t i = 0; i < f->n_steps; i++)
+		CHECK(!f->steps[i].advisory.n ||
+		      !memchr(f->steps[i].advisory.p, '/', f->steps[i].advisory.n));
+	/* Nor is another CVE, whoever says so. */
+	f = finding(found, "CVE-2024-2", "zlib");
+	CHECK_INT(f->n_aliases, 1);
+	CHECK_INT(f->status, SAP_STATUS_AFFECTED);
+	sap_findings_free(found);
+	sap_facts_free(facts);
+	drop_store(store);
+}
+
 static void without_a_store_nothing_is_sound(void)
 {
 	struct sap_facts *facts = debian();
@@ -527,6 +565,7 @@ int main(void)
 	the_age_of_the_data_is_told();
 	objects_without_an_owner();
 	explained_ones_are_listed_whatever_they_are();
+	entries_of_lists_are_no_names();
 	without_a_store_nothing_is_sound();
 	suppressed_ones_do_not_count();
 	types_of_purls_are_ecosystems();

@@ -180,7 +180,7 @@ static void purl_patterns(void)
 		{ "pkg:deb/debian/libstdc++6?arch=arm64", DEB, false },
 		{ "pkg:deb/debian/libstdc++6?distro=debian-12&arch=amd64", DEB, true },
 		{ "pkg:deb/debian/libstdc++6?distro=debian-11&arch=amd64", DEB, false },
-		{ "pkg:deb/debian/libstdc++6?upstream=gcc-12", DEB, false },
+		{ "pkg:deb/debian/libstdc++6?upstream=gcc-12", DEB, true },
 		{ "pkg:deb/debian/libstdc++6?upstream=", DEB, true },
 		{ "pkg:deb/ubuntu/libstdc++6", DEB, false },
 		{ "pkg:deb/libstdc++6", DEB, false },
@@ -213,6 +213,56 @@ static void purl_patterns(void)
 		{ "pkg:maven/org.Apache/x", "pkg:maven/org.apache/x@1", false },
 		{ "pkg:deb/debian/@1", "pkg:deb/debian@1", false },
 		{ "pkg:deb/debian/a%", "pkg:deb/debian/a%25", true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		check_int(cases[i].pattern, (int)i, cases[i].purl,
+			  sap_review_purl_matches(sap_str_of(cases[i].pattern),
+						  sap_str_of(cases[i].purl)),
+			  cases[i].matches);
+}
+
+/* The same packages in the words of Trivy and Syft. */
+static void purls_of_other_tools_match(void)
+{
+#define ALMA "pkg:rpm/almalinux/bash@5.1.8-6.el9?arch=x86_64&distro=almalinux-9.3"
+#define APK "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64&distro=alpine-3.19.1"
+#define UBUNTU "pkg:deb/ubuntu/bash@5.1-6ubuntu1?arch=arm64&distro=ubuntu-22.04"
+	static const struct {
+		const char *pattern, *purl;
+		bool matches;
+	} cases[] = {
+		{ "pkg:deb/debian/libstdc%2B%2B6@12.2.0-14%2Bdeb12u1?arch=amd64&distro=debian-12.5",
+		  DEB, true },
+		{ "pkg:deb/debian/libstdc%2B%2B6@12.2.0-14%2Bdeb12u1?arch=amd64&upstream=gcc-12&"
+		  "distro=debian-12",
+		  DEB, true },
+		{ "pkg:deb/debian/libstdc++6?os_name=debian&os_version=11&os_distro=x", DEB, true },
+		{ "pkg:deb/debian/libstdc++6?distro=debian-11.9", DEB, false },
+		{ "pkg:deb/debian/libstdc++6?distro=ubuntu-12", DEB, false },
+		{ "pkg:deb/debian/libstdc++6?distro=bookworm", DEB, true },
+		{ "pkg:deb/debian/libstdc++6?distro=bullseye", DEB, false },
+		{ "pkg:deb/debian/libstdc++6?distro=debian", DEB, false },
+		{ "pkg:deb/debian/libstdc++6?arch=x86_64", DEB, true },
+		{ "pkg:deb/debian/libstdc++6?arch=source", DEB, true },
+		{ "pkg:deb/debian/libstdc++6?arch=src", DEB, true },
+		{ "pkg:deb/debian/libstdc++6?arch=all", DEB, false },
+		{ "pkg:deb/debian/libstdc++6?arch=amd64", "pkg:deb/debian/libstdc++6", false },
+		{ "pkg:deb/debian/libstdc++6?epoch=3", DEB, true },
+		{ "pkg:deb/debian/libstdc++6?distro=debian%2D12", DEB, true },
+		{ "pkg:rpm/almalinux/bash@5.1.8-6.el9?arch=x86_64&distro=almalinux-9.4", ALMA,
+		  true },
+		{ "pkg:rpm/almalinux/bash?distro=almalinux-8.9", ALMA, false },
+		{ "pkg:rpm/almalinux/bash?epoch=0", ALMA, true },
+		{ "pkg:rpm/almalinux/bash?epoch=1", ALMA, false },
+		{ "pkg:rpm/almalinux/bash?upstream=bash-5.1.8-6.el9.src.rpm", ALMA, true },
+		{ "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64&distro=3.19.1", APK, true },
+		{ "pkg:apk/alpine/musl?distro=alpine-3.19.4", APK, true },
+		{ "pkg:apk/alpine/musl?distro=3.18.6", APK, false },
+		{ "pkg:deb/ubuntu/bash?arch=aarch64&distro=ubuntu-22.04", UBUNTU, true },
+		{ "pkg:deb/ubuntu/bash?distro=jammy", UBUNTU, true },
+		{ "pkg:deb/ubuntu/bash?distro=ubuntu-22.10", UBUNTU, false },
+		{ "pkg:deb/ubuntu/bash?distro=x", "pkg:deb/ubuntu/bash", false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -665,6 +715,7 @@ int main(void)
 	cut_at_each_byte();
 	too_much_is_a_limit();
 	purl_patterns();
+	purls_of_other_tools_match();
 	exceptions_suppress();
 	a_package_may_be_named_in_many_ways();
 	notes_for_expired_and_unused();
