@@ -23,12 +23,12 @@ static int read_functions(struct sap_judge *j, struct sap_known *known, struct s
 			sap_arena_array(&j->out->arena, list.n, sizeof(*known->functions));
 		if (!known->functions)
 			r = sap_err_nomem(err);
-		else
-			known->n_functions = (uint32_t)list.n;
 	}
-	for (uint32_t i = 0; i < known->n_functions; i++)
+	for (size_t i = 0; r == 0 && known->functions && i < list.n; i++) {
 		known->functions[i] = (struct sap_function_name){ list.v[i].name, list.v[i].project,
 								  list.v[i].kind };
+		known->n_functions++;
+	}
 	free(list.v);
 	return r;
 }
@@ -47,11 +47,9 @@ static int read_known(struct sap_judge *j, struct sap_known *known, struct sap_e
 		known->names = sap_arena_array(arena, names.n, sizeof(*known->names));
 		if (!known->names)
 			r = sap_err_nomem(err);
-		else
-			known->n_names = (uint32_t)names.n;
 	}
-	if (known->n_names)
-		memcpy(known->names, names.v, known->n_names * sizeof(*known->names));
+	for (size_t i = 0; r == 0 && known->names && i < names.n; i++)
+		known->names[known->n_names++] = names.v[i];
 	free(names.v);
 	return r;
 }

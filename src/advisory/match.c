@@ -185,10 +185,13 @@ static bool same_line(struct sap_str a, struct sap_str b)
 	return sap_str_eq(epoch_a, epoch_b) && line_a.n && sap_str_eq(line_a, line_b);
 }
 
-static enum sap_doubt doubt_unless_close(enum sap_doubt doubt, const struct sap_claim *claim,
-					 const struct sap_heard *h)
+/* The claim or the package does not say of which stream it is. */
+static uint8_t doubt_of(const struct sap_subject *s, const struct sap_claim *claim,
+			const struct sap_heard *h)
 {
-	return same_line(h->version, claim->fixed) ? SAP_NO_DOUBT : doubt;
+	if (same_line(h->version, claim->fixed))
+		return SAP_NO_DOUBT;
+	return s->modularity.n ? SAP_DOUBT_CLAIM : SAP_DOUBT_PACKAGE;
 }
 
 static enum sap_unfit unfit_of_module(const struct sap_subject *s, const struct sap_claim *claim,
@@ -203,13 +206,13 @@ static enum sap_unfit unfit_of_module(const struct sap_subject *s, const struct 
 		if (has_module_mark(h->version) != has_module_mark(claim->fixed))
 			return SAP_UNFIT_MODULAR;
 		if (has_module_mark(claim->fixed))
-			h->doubt = (uint8_t)doubt_unless_close(SAP_DOUBT_CLAIM, claim, h);
+			h->doubt = doubt_of(s, claim, h);
 		return SAP_FITS;
 	}
 	if (!modular)
 		return SAP_UNFIT_MODULAR;
 	if (!s->modularity.n) {
-		h->doubt = (uint8_t)doubt_unless_close(SAP_DOUBT_PACKAGE, claim, h);
+		h->doubt = doubt_of(s, claim, h);
 		return SAP_FITS;
 	}
 	after = sap_str_skip(s->modularity, claim->module.n);

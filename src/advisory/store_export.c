@@ -175,7 +175,7 @@ static int gather_claims(struct export *e, struct sap_err *err)
 
 static const char *status_of(struct sap_str text)
 {
-	switch (text.n > 0 ? *text.p : '\0') {
+	switch (text.p && text.n > 0 ? *text.p : '\0') {
 	case 'a':
 		return "affected";
 	case 'n':

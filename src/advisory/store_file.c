@@ -45,7 +45,8 @@ static int make_folders(char *folder, struct sap_err *err)
 static int find_place(struct sap_store_writer *w, const char *path, struct sap_err *err)
 {
 	char *whole sap_cleanup_free = realpath(path, NULL);
-	char *given sap_cleanup_free = NULL, *folder sap_cleanup_free = NULL;
+	char *folder sap_cleanup_free = NULL;
+	char given[SAP_PATH_MAX];
 	struct sap_str base = sap_path_base(sap_str_of(path)), dir;
 	int r;
 
@@ -60,9 +61,9 @@ static int find_place(struct sap_store_writer *w, const char *path, struct sap_e
 	if (base.n == 0 || sap_str_is(base, ".") || sap_str_is(base, ".."))
 		return sap_err_set(err, SAP_EUSAGE, "\"%s\" is no name of a file", path);
 	dir = sap_path_dir(sap_str_of(path));
-	given = dir.n ? strndup(dir.p, dir.n) : strdup(".");
-	if (!given)
-		return sap_err_nomem(err);
+	if (dir.n >= sizeof(given))
+		return sap_err_set(err, SAP_ELIMIT, "the path of the store is too long");
+	snprintf(given, sizeof(given), "%.*s", dir.n ? (int)dir.n : 1, dir.n ? dir.p : ".");
 	r = make_folders(given, err);
 	if (r < 0)
 		return r;

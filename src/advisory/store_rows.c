@@ -565,6 +565,8 @@ static int table_row(struct sap_store_writer *w, const struct sap_row *row, stru
 	sqlite3_stmt *st;
 	int r;
 
+	if (!kinds[row->kind].write)
+		return 0;
 	if (!is_name(row->args[0])) {
 		sap_store_refuse(w, "a row \"%s\" with an empty or endless id: left out",
 				 sap_row_kind_name(row->kind));

@@ -447,7 +447,7 @@ static int write_source(struct sap_store_writer *w, struct sap_store_wsource *s,
 			struct sap_err *err)
 {
 	struct sap_store_time as_of = s->newest_time;
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 	int r = s->counted ? 0 : count_entries(w, s, err);
 
 	if (r == 0)

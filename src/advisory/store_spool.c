@@ -128,7 +128,7 @@ static int take(const struct sap_store_spool *s, struct cursor *c, void *to, siz
 
 static int next_group(const struct sap_store_spool *s, struct cursor *c, struct sap_err *err)
 {
-	uint32_t head[3];
+	uint32_t head[3] = { 0 };
 	int r;
 
 	if (c->at == c->to && c->pos == c->n) {

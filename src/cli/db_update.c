@@ -40,7 +40,7 @@ struct feed {
 
 struct update {
 	const struct db_options *o;
-	struct feed *feeds;
+	struct feed feeds[FEEDS_MAX];
 	unsigned n;
 	struct sap_store_writer *w;
 	struct db_problems problems;
@@ -76,7 +76,7 @@ static int add_feed(struct update *u, const char *kind, const char *name, const 
 	if (snprintf(f->source, sizeof(f->source), "%s/%s", kind, name) >= (int)sizeof(f->source) ||
 	    snprintf(f->url, sizeof(f->url), "%s", url) >= (int)sizeof(f->url))
 		return sap_err_set(err, SAP_EUSAGE, "the name '%s' is too long", name);
-	snprintf(f->file, sizeof(f->file), "%s", f->source);
+	memcpy(f->file, f->source, sizeof(f->file)); /* of one size */
 	for (char *p = f->file; *p; p++) {
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-", *p))
 			*p = '_';
@@ -526,21 +526,23 @@ static int run(struct update *u, struct sap_err *err)
 
 int db_update(const struct db_options *o)
 {
-	struct update u = { .o = o, .dir = -1 };
+	struct update *u sap_cleanup_free = calloc(1, sizeof(*u));
 	struct sap_err err = { 0 };
 	int r;
 
-	u.feeds = calloc(FEEDS_MAX, sizeof(*u.feeds));
-	if (!u.feeds)
-		return cli_usage(&cmd_db, "out of memory");
-	r = run(&u, &err);
-	sap_store_abandon(u.w);
-	free(u.feeds);
+	if (!u) {
+		sap_err_nomem(&err);
+		return cli_fail(&err);
+	}
+	u->o = o;
+	u->dir = -1;
+	r = run(u, &err);
+	sap_store_abandon(u->w);
 	if (r < 0)
 		return cli_fail(&err);
-	if (u.fetched + u.unchanged == 0) {
-		cli_say("nothing could be had; %s is as it was", u.path);
+	if (u->fetched + u->unchanged == 0) {
+		cli_say("nothing could be had; %s is as it was", u->path);
 		return STATUS_FAILURE;
 	}
-	return u.failed || u.problems.n ? STATUS_FOUND : STATUS_OK;
+	return u->failed || u->problems.n ? STATUS_FOUND : STATUS_OK;
 }

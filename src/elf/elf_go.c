@@ -247,7 +247,7 @@ static int read_texts(struct sap_elf_ctx *c, struct place place, struct sap_str 
 		r = sap_elf_get(c, place.off, INFO_SIZE, &info);
 	if (r < 0)
 		return r;
-	if (memcmp(info.p, magic, MAGIC_SIZE) != 0)
+	if (!info.p || memcmp(info.p, magic, MAGIC_SIZE) != 0)
 		return SAP_EFORMAT;
 	if (info.p[15] & FLAG_INLINE) {
 		place.off += INFO_SIZE;

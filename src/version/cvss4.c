@@ -252,7 +252,8 @@ static int distance(const struct levels *l, const struct tops *tops, const unsig
 /* The score of classes, or -1 where there are none such. */
 static int lookup(struct classes c)
 {
-	if (c.eq1 > 2 || c.eq2 > 1 || c.eq36 > 4 || c.eq4 > 2 || c.eq5 > 2)
+	if ((unsigned)c.eq1 > 2 || (unsigned)c.eq2 > 1 || (unsigned)c.eq36 > 4 ||
+	    (unsigned)c.eq4 > 2 || (unsigned)c.eq5 > 2)
 		return -1;
 	return scores[c.eq1][c.eq2][c.eq36][c.eq4 * 3 + c.eq5];
 }

@@ -43,7 +43,7 @@ static inline struct sap_str sap_digits_take(struct sap_str *s)
 {
 	struct sap_str run = { s->p, 0 };
 
-	while (run.n < s->n && sap_digit(s->p[run.n]))
+	while (run.p && run.n < s->n && sap_digit(run.p[run.n]))
 		run.n++;
 	*s = sap_str_skip(*s, run.n);
 	return run;

@@ -4,7 +4,9 @@ distribution's own OSV records, compared by the real rpm.
 
 A record is about all CVEs it names, and affects every version of a binary package below one of its
 fixed versions. Packages of a module (".module_el8" in the version) and others do not meet; where
-the summary names the module's stream ("nodejs:14"), only packages of that stream are meant.
+the summary names the module's stream ("nodejs:14"), only packages of that stream are meant. Where
+the summary or the package does not name it, versions are compared only if their epochs and first
+two numbers are equal; else the finding is under investigation.
 Packages of one source are one finding, with the highest fixed version.
 """
 import collections
@@ -118,23 +120,43 @@ def pick(known, sources, release):
 
 # ---- the judgement ---------------------------------------------------------------------------
 
+NO_STREAM = "the {} does not name {} module's stream"
+
+
+def line_of(version):
+    epoch, version, _ = roots.split_evr(version)
+    return epoch or "0", version.split(".")[:2]
+
+
 def fits(fix, package):
+    """True, False, or what is to be doubted."""
     label = dict(package.extra).get("ModularityLabel", "")
-    if fix.streams:
+    modular = ".module_" in package.version
+    if fix.streams and label:
         return any(label == s or label.startswith(s + ":") for s in fix.streams)
-    return (".module_" in fix.version) == (".module_" in package.version)
+    if fix.streams and not modular:
+        return False
+    if not fix.streams and (".module_" in fix.version) != modular:
+        return False
+    if not modular or line_of(fix.version) == line_of(package.version):
+        return True
+    return NO_STREAM.format("advisory", "the") if label else NO_STREAM.format("package", "its")
 
 
 def judge(rpm, fixes, package):
-    """(status or None, fixed version)"""
-    meant = [f.version for f in fixes if fits(f, package)]
+    """(status or None, fixed version, reason)"""
+    answers = {f: fits(f, package) for f in fixes}
+    meant = [f.version for f, answer in answers.items() if answer is True]
     holding = [v for v in meant if rpm.cmp(package.version, v) < 0]
     if holding:
         highest = holding[0]
         for v in holding[1:]:
             highest = v if rpm.cmp(v, highest) > 0 else highest
-        return "affected", highest
-    return ("fixed", "") if meant else (None, "")
+        return "affected", highest, ""
+    doubts = {answer for answer in answers.values() if isinstance(answer, str)}
+    if doubts and not meant:
+        return "under_investigation", "", doubts.pop()
+    return ("fixed", "", "") if meant else (None, "", "")
 
 
 def judge_root(rpm, known, packages):
@@ -151,20 +173,25 @@ def judge_root(rpm, known, packages):
         by_name = collections.defaultdict(list)
         for p in sorted(members):
             for name, fixes in known.get(p.name, {}).items():
-                status, fixed = judge(rpm, fixes, p)
-                if status:
-                    by_name[name].append((status, fixed, p))
+                found = judge(rpm, fixes, p)
+                if found[0]:
+                    by_name[name].append((*found, p))
         for name, found in by_name.items():
-            affected = [(fixed, p) for status, fixed, p in found if status == "affected"]
-            counts["affected" if affected else "fixed"] += 1
-            if not affected:
+            bad = [f for f in found if f[0] != "fixed"]
+            status = min((f[0] for f in bad), default="fixed")
+            counts[status] += 1
+            if not bad:
                 continue
-            highest = affected[0][0]
-            for fixed, _ in affected[1:]:
-                highest = fixed if rpm.cmp(fixed, highest) > 0 else highest
-            first = affected[0][1]
-            rows[Row(name, first.name, first.version, "affected", highest, True, "",
-                     tuple(p.name for _, p in affected))] += 1
+            worst = [f for f in bad if f[0] == status]
+            highest = worst[0][1]
+            for _, fixed, _, _ in worst[1:]:
+                if fixed != highest and rpm.cmp(fixed, highest) > 0:
+                    highest = fixed
+            reason = next((f[2] for f in worst if f[1] == highest), "")
+            first = bad[0][3]
+            rows[Row(name, first.name, first.version, status, highest,
+                     True if status == "affected" else None, reason,
+                     tuple(f[3].name for f in bad))] += 1
     return rows, {s: counts[s] for s in ("affected", "unfixed", "under_investigation", "fixed",
                                          "not_affected")}
 

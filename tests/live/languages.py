@@ -59,7 +59,7 @@ def copy(source, root, path):
 
 def find(pattern):
     """Files of this machine, without what lies on other file systems."""
-    done = run("find", "/usr", "/opt", "/root", "/home", "/srv", "-xdev", "-type", "f",
+    done = run("find", *sorted({"/usr", os.path.realpath(sys.prefix)}), "-xdev", "-type", "f",
                *pattern, "-print0")
     return sorted(p for p in done.stdout.split("\0") if p)
 

@@ -57,12 +57,14 @@ def read_rows(lines):
             versions = [v for f in fields[4:] if f.startswith("versions=") for v in items(f[9:])]
             git = "type=git" in fields[4:]
             for package in items(fields[2]):
-                claims.add((fields[1], package, "git" if git else "", events, tuple(versions)))
+                claims.add((fields[1], package, "git" if git else "",
+                            events if git else tuple(sorted(events)), tuple(versions)))
     return records, end
 
 
 def claims_of(record):
-    """The claims that a record comes to, by the text of the schema."""
+    """The claims that a record comes to, by the text of the schema. The events of a range are a
+    set; lists of versions only repeat what the ranges of these exports hold."""
     claims = set()
     for entry in record.get("affected", []):
         package = entry.get("package")
@@ -75,7 +77,8 @@ def claims_of(record):
             git = r["type"] == "GIT"
             events = tuple((EVENTS[k], v) for e in r["events"] for k, v in e.items())
             ordered |= not git
-            claims.add((*where, "git" if git else "", events, ()))
+            claims.add((*where, "git" if git else "", events if git else tuple(sorted(events)),
+                        ()))
         if entry.get("versions") and (not ordered or where[0] in UNORDERED):
             claims.add((*where, "", (), tuple(entry["versions"])))
     return claims
