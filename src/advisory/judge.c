@@ -415,9 +415,12 @@ static int resolve_explain(struct sap_judge *j, struct sap_err *err)
 	int r;
 
 	j->match.explain = best;
-	if (!j->store || best.n == 0 || sap_str_starts(best, SAP_STR("CVE-")))
+	if (!j->store || best.n == 0)
 		return 0;
 	r = sap_store_names(j->store, best, &j->scratch, &names, err);
+	j->out->explain_known = names.n > 0;
+	if (sap_str_starts(best, SAP_STR("CVE-")))
+		names.n = 0;
 	for (size_t i = 0; r == 0 && i < names.n; i++)
 		if (sap_str_starts(names.v[i], SAP_STR("CVE-")))
 			j->match.explain = names.v[i];

@@ -18,6 +18,8 @@
  *     mode=replace|merge    replace: the source's former contents go; merge (default): records
  *                           with the same id are replaced by newer ones (by "modified"; of
  *                           equal ones the later row), all others stay
+ *                           A whole list that is older than what is there is left out,
+ *                           unless force=yes
  *     origin=URL  licence=ID  etag= digest= checked=  noted, for `sapper db status`
  *     covers=SPACE,...      spaces this source speaks about even where it has no claim
  * record ID                 one advisory; its claims follow it

@@ -219,6 +219,7 @@ struct sap_store_writer {
 	uint64_t line_number;
 	uint32_t source; /* index + 1; 0: none yet */
 	enum sap_store_skip skip;
+	bool outdated; /* the rows of the source at hand are passed over */
 	struct sap_store_counts counts;
 	struct sap_arena row;
 	struct sap_buf scratch, scratch2;

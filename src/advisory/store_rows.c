@@ -264,8 +264,12 @@ static bool put_claim_attr(struct sap_store_writer *w, const struct sap_row_attr
 	bool valid;
 	enum part part = claim_attr(a->key, a->value, &valid);
 
-	if (part == PART_UNKNOWN)
+	if (part == PART_UNKNOWN) {
+		if (want == PART_REST)
+			sap_store_refuse(w, "a claim has no key %.*s=: passed over",
+					 SAP_FMT(a->key));
 		return true;
+	}
 	if (!valid) {
 		if (want == PART_REST)
 			sap_store_refuse(w, "a claim with %.*s=%.*s: left out", SAP_FMT(a->key),
@@ -625,6 +629,8 @@ static int take_row(struct sap_store_writer *w, const struct sap_row *row, struc
 	default:
 		break;
 	}
+	if (w->outdated)
+		return 0;
 	if (!w->source && row->kind == SAP_ROW_CLAIM && w->skip == SAP_STORE_SKIP_BAD)
 		return 0;
 	if (!w->source) {

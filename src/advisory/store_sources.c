@@ -372,6 +372,26 @@ static int take_attrs(struct sap_store_writer *w, const struct sap_row *row,
 	return 0;
 }
 
+/* A list that would take the place of a newer one, and nobody has asked for that. */
+static bool is_outdated(struct sap_store_writer *w, const struct sap_row *row,
+			const struct sap_store_wsource *s, struct sap_str mode)
+{
+	struct sap_store_time date, present = s->newest_time;
+
+	if (!sap_str_is(mode, "replace") || sap_str_is(attr_of(w, row, "force"), "yes") ||
+	    !sap_store_time_parse(attr_of(w, row, "date"), &date))
+		return false;
+	if (s->date.n > 0)
+		(void)sap_store_time_parse(s->date, &present);
+	if (!present.known || sap_store_time_cmp(&date, &present) >= 0)
+		return false;
+	sap_store_refuse(w,
+			 "%.*s/%.*s of %.*s is older than what is there: left out; --replace "
+			 "takes it over",
+			 SAP_FMT(s->kind), SAP_FMT(s->name), SAP_FMT(attr_of(w, row, "date")));
+	return true;
+}
+
 int sap_store_source_row(struct sap_store_writer *w, const struct sap_row *row, struct sap_err *err)
 {
 	struct sap_str mode = attr_of(w, row, "mode");
@@ -381,6 +401,7 @@ int sap_store_source_row(struct sap_store_writer *w, const struct sap_row *row, 
 	int r;
 
 	w->source = 0;
+	w->outdated = false;
 	if (row->args[0].n == 0 || row->args[1].n == 0 || row->args[0].n > SAP_ADVISORY_NAME_MAX ||
 	    row->args[1].n > SAP_ADVISORY_NAME_MAX) {
 		sap_store_refuse(w,
@@ -399,6 +420,10 @@ int sap_store_source_row(struct sap_store_writer *w, const struct sap_row *row, 
 	if (first) {
 		w->counts.sources++;
 		s->rejected = 0;
+	}
+	if (is_outdated(w, row, s, mode)) {
+		w->outdated = true;
+		return 0;
 	}
 	if (sap_str_is(mode, "replace") && !s->replaced)
 		r = replace_source(w, s, err);

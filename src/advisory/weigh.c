@@ -182,6 +182,9 @@ static void decide_affected(const struct sap_case *c, enum sap_class class, int6
 	set_offer(c, heard_by(c, (uint32_t)*decider), verdict);
 	if (class == SAP_CLASS_COMPROMISED) {
 		verdict->compromised = true;
+		/* The list knows no releases: that it can be had here is for others to say. */
+		if (!verdict->offered)
+			verdict->offered_known = false;
 		return;
 	}
 	if (class == SAP_CLASS_RELEASE && !verdict->fixed.n)

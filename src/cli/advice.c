@@ -112,6 +112,10 @@ static int read_text(const char *path, bool found, struct sap_arena *arena, stru
 	*out = SAP_STR("");
 	if (fd < 0 && found && errno == ENOENT)
 		return 0;
+	if (fd < 0 && found && errno == EACCES) {
+		cli_say("%s is not used: it cannot be read", path);
+		return 0;
+	}
 	if (fd < 0 && found && errno == ELOOP) {
 		cli_say("%s is not used: it is a symbolic link; --ignore %s uses it", path, path);
 		return 0;

@@ -115,6 +115,15 @@ static unsigned verbs_of(int opt)
 	}
 }
 
+static const char *name_of(int opt)
+{
+	for (const struct option *o = long_options; o->name; o++) {
+		if (o->val == opt)
+			return o->name;
+	}
+	return "?";
+}
+
 static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 {
 	return sap_str_u64(sap_str_of(text), out) && *out <= max;
@@ -212,7 +221,7 @@ static int parse(int argc, char **argv, const struct verb *verb, struct db_optio
 			break;
 		}
 		if (!(verbs_of(opt) & verb->bit))
-			return cli_usage(&cmd_db, "'%s' is no option of db %s", argv[optind - 1],
+			return cli_usage(&cmd_db, "--%s is no option of db %s", name_of(opt),
 					 verb->name);
 		r = take_option(opt, o);
 		if (r >= 0)

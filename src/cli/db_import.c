@@ -126,6 +126,8 @@ static int import_path(struct sap_store_writer *w, const struct db_options *o, c
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return sap_err_set(err, SAP_EUSAGE, "%s is neither a file nor a folder", path);
 	input.fd = fd;
+	if (o->replace)
+		input.defaults = SAP_STR("force=yes");
 	r = db_import_input(w, &input, &counts, err);
 	if (r < 0)
 		return r;

@@ -85,13 +85,15 @@ static int confine(struct sap_err *err)
 {
 	struct sap_sandbox_options options = { .memory_max = SAP_IMPORT_SPACE_MAX };
 	struct sap_sandbox_report report;
-	struct stat in, out;
+	struct stat in, out, said;
 
 	if (fstat(INPUT, &in) < 0)
 		return sap_err_sys(err, errno, "there is no input: give a FILE, or descriptor 3");
 	if (fstat(STDOUT_FILENO, &out) < 0)
 		return sap_err_sys(err, errno, "there is no standard output");
-	options.write_files = S_ISREG(out.st_mode);
+	/* What it has to say may go to a file, too. */
+	options.write_files =
+		S_ISREG(out.st_mode) || (fstat(STDERR_FILENO, &said) == 0 && S_ISREG(said.st_mode));
 	return sap_sandbox_enter(S_ISDIR(in.st_mode) ? INPUT : -1, &options, &report, err);
 }
 

@@ -164,6 +164,7 @@ int sap_child_send(struct sap_child *child, const struct sap_buf *request, struc
 {
 	size_t done = 0;
 
+	child->heard = false;
 	while (done < request->n) {
 		ssize_t n =
 			send(child->request_fd, request->p + done, request->n - done, MSG_NOSIGNAL);
@@ -229,6 +230,7 @@ static int take_bytes(struct sap_child *child, struct sap_err *err)
 		child->ended = true;
 		return sap_err_set(err, SAP_EWORKER, "the worker ended");
 	}
+	child->heard = true;
 	r = sap_decoder_feed(child->decoder, child->piece, (size_t)n, err);
 	/* What the worker says cannot be trusted any more; memory is our own matter. */
 	if (r < 0 && r != SAP_ENOMEM) {
@@ -252,7 +254,8 @@ int sap_child_receive(struct sap_child *child, const struct sap_extract_options 
 			r = take_bytes(child, err);
 		else if (ready == 0 && sap_decoder_feed(child->decoder, NULL, 0, err) < 0)
 			r = SAP_EWORKER;
-		if (r == 0 && sap_decoder_ended(child->decoder))
+		/* Until something has come, an end that the decoder knows of is the last answer's. */
+		if (r == 0 && child->heard && sap_decoder_ended(child->decoder))
 			return 0;
 		if (r == 0 && !keep_watch(child, options, &watch, ready > 0))
 			r = sap_err_set(err, SAP_EWORKER, "no progress for %d seconds",

@@ -17,6 +17,7 @@ struct sap_child {
 	struct sap_progress *progress; /* shared with the worker: read with care */
 	struct sap_decoder *decoder;
 	unsigned char *piece; /* what has just been read */
+	bool heard;           /* something has come since the last request */
 	bool ended;           /* it closed its end: it is gone, or about to be */
 };
 

@@ -133,6 +133,7 @@ struct sap_findings {
 	SAP_VEC(struct sap_not_judged) not_judged; /* by package index */
 	SAP_VEC(struct sap_str) notes;             /* expired exceptions and the like, for people */
 	struct sap_str explain; /* the id that was asked to be explained; empty */
+	bool explain_known;     /* the store has heard of it */
 	/* Counts. Fixed and not affected are not listed unless they are to be explained. */
 	uint32_t n_status[SAP_STATUSES]; /* without suppressed ones */
 	uint32_t n_suppressed, n_compromised, n_kev;

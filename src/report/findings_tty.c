@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "advisory/claim.h"
 #include "report/report_int.h"
+#include "version/version.h"
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
 
@@ -44,7 +46,13 @@ static void put_coverage_line(const struct sap_tty *tty, const struct sap_findin
 	if (c->covered && !c->stale)
 		return;
 	sap_buf_init(&line, SAP_LINE_MAX);
-	if (!c->covered) {
+	if (!c->covered && !f->facts->has_os) {
+		sap_buf_printf(
+			&line,
+			"NOT JUDGED: %u package%s of a system that does not say what it is (no "
+			"os-release)",
+			c->packages, sap_plural(c->packages));
+	} else if (!c->covered) {
 		sap_buf_puts(&line, SAP_STR("NO ADVISORIES for "));
 		sap_tty_escape(&line, c->space);
 		sap_buf_printf(&line, ": nothing is said about %u package%s", c->packages,
@@ -61,7 +69,8 @@ static void put_coverage_line(const struct sap_tty *tty, const struct sap_findin
 			sap_buf_puts(&line, SAP_STR(" of unknown date"));
 		}
 	}
-	sap_buf_puts(&line, SAP_STR("; remedy: sapper db update"));
+	if (c->covered || f->facts->has_os)
+		sap_buf_puts(&line, SAP_STR("; remedy: sapper db update"));
 	sap_tty_begin(tty, SAP_RED);
 	sap_buf_puts(tty->out, sap_buf_str(&line));
 	sap_tty_end(tty, SAP_RED);
@@ -106,9 +115,12 @@ static void severity_cell(struct sap_table *table, uint8_t severity)
 	sap_table_style(table, severity_style(severity));
 }
 
+/* "malicious", "exploited"; for a cell. */
 static void known_cell(struct sap_table *table, const struct sap_finding *v)
 {
-	sap_table_printf(table, "%s", v->compromised ? "malicious" : v->kev ? "exploited" : "");
+	if (!v->compromised && !v->kev)
+		return;
+	sap_table_more(table, v->compromised ? SAP_STR("malicious") : SAP_STR("exploited"));
 	sap_table_style(table, SAP_RED);
 }
 
@@ -142,9 +154,9 @@ static void state_cell(struct sap_table *table, const struct sap_finding *v)
 /* The findings of one package of the system (or language), the worst first. */
 struct group {
 	const struct sap_finding *worst;
-	uint32_t n, n_kev, n_high;
-	const struct sap_finding *fix; /* whose fixed version is shown */
-	bool one_fix;                  /* all that have a fix are ended by that version */
+	uint32_t n;
+	const struct sap_finding *fix; /* whose fixed version ends the most: the highest offered */
+	uint32_t n_fixed;              /* findings that it ends */
 };
 
 static bool same_subject(const struct sap_finding *a, const struct sap_finding *b)
@@ -168,6 +180,24 @@ static int by_worst(const void *left, const void *right)
 	const struct group *a = left, *b = right;
 
 	return a->worst < b->worst ? -1 : a->worst > b->worst;
+}
+
+/* Whether the version that ends a is higher than the one that ends b; they are of one package. */
+static bool is_higher(const struct sap_finding *a, const struct sap_finding *b)
+{
+	struct sap_str type = sap_str_skip(a->package, sizeof("pkg:") - 1), rest;
+
+	sap_str_cut(type, '/', &type, &rest);
+	return sap_version_cmp(sap_version_scheme_parse(type), a->fixed_version, b->fixed_version) >
+	       0;
+}
+
+static void put_ends(struct sap_table *table, const struct group *g)
+{
+	char text[48];
+
+	snprintf(text, sizeof(text), "(ends %u)", g->n_fixed);
+	sap_table_more(table, sap_str_of(text));
 }
 
 /* Open findings grouped by what they are about; ordered by each group's worst. */
@@ -194,16 +224,14 @@ static struct group *make_groups(struct sap_report *report, const struct sap_fin
 		struct group *g;
 
 		if (i == 0 || !same_subject(order[i - 1], v))
-			groups[(*n)++] = (struct group){ .worst = v, .one_fix = true };
+			groups[(*n)++] = (struct group){ .worst = v };
 		g = &groups[*n - 1];
 		g->n++;
-		g->n_kev += v->kev;
-		g->n_high += v->severity >= SAP_SEVERITY_HIGH;
-		if (v->fixed_version.n && v->offered != SAP_NO && !g->fix)
+		if (v->fixed_version.n == 0 || v->offered == SAP_NO)
+			continue;
+		g->n_fixed++;
+		if (!g->fix || is_higher(v, g->fix))
 			g->fix = v;
-		else if (v->fixed_version.n && g->fix &&
-			 !sap_str_eq(v->fixed_version, g->fix->fixed_version))
-			g->one_fix = false;
 	}
 	qsort(groups, *n, sizeof(*groups), by_worst);
 	free(order);
@@ -213,15 +241,15 @@ static struct group *make_groups(struct sap_report *report, const struct sap_fin
 static void put_groups(struct sap_report *report, const struct sap_findings *f)
 {
 	static const struct sap_column columns[] = {
-		{ .head = "PACKAGE", .min = 14 },
-		{ .head = "INSTALLED", .min = 12 },
+		{ .head = "PACKAGE", .min = 10 },
+		{ .head = "INSTALLED" },
 		{ .head = "FINDINGS", .right = true },
 		{ .head = "WORST", .min = 14 },
 		{ .head = "SEVERITY" },
-		{ .head = "KNOWN" },
+		{ .head = "FIXED IN" },
 		{ .head = "STATE" },
-		{ .head = "FIXED IN", .min = 12 },
 	};
+	bool states = report->tty.width == 0 || report->tty.width >= STATES_FROM;
 	struct sap_table table;
 	size_t n, shown;
 	struct group *groups = make_groups(report, f, &n);
@@ -229,7 +257,7 @@ static void put_groups(struct sap_report *report, const struct sap_findings *f)
 	if (!groups)
 		return;
 	shown = n < PACKAGES_SHOWN ? n : PACKAGES_SHOWN;
-	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
+	sap_table_begin(&table, &report->tty, columns, COUNT(columns) - !states);
 	for (size_t i = 0; i < shown; i++) {
 		const struct group *g = &groups[i];
 
@@ -239,10 +267,11 @@ static void put_groups(struct sap_report *report, const struct sap_findings *f)
 		sap_table_text(&table, g->worst->id);
 		severity_cell(&table, g->worst->severity);
 		known_cell(&table, g->worst);
-		state_cell(&table, g->worst);
 		fix_cell(&table, g->fix ? g->fix : g->worst);
-		if (!g->one_fix)
-			sap_table_more(&table, SAP_STR("and other versions"));
+		if (g->fix && g->n_fixed < g->n)
+			put_ends(&table, g);
+		if (states)
+			state_cell(&table, g->worst);
 	}
 	sap_table_end(&table);
 	if (shown < n)
@@ -260,13 +289,12 @@ static void put_list(struct sap_report *report, const struct sap_findings *f, bo
 	static const struct sap_column columns[] = {
 		{ .head = "VULNERABILITY", .min = 16 },
 		{ .head = "SEVERITY" },
-		{ .head = "KNOWN" },
 		{ .head = "EPSS", .right = true },
 		{ .head = "STATE" },
 		{ .head = "STATUS", .min = 8 },
-		{ .head = "PACKAGE", .min = 14 },
-		{ .head = "INSTALLED", .min = 12 },
-		{ .head = "FIXED IN", .min = 12 },
+		{ .head = "PACKAGE", .min = 10 },
+		{ .head = "INSTALLED" },
+		{ .head = "FIXED IN" },
 	};
 	struct sap_table table;
 
@@ -491,7 +519,7 @@ static void put_field(const struct sap_tty *tty, const char *name, struct sap_st
 {
 	if (value.n == 0)
 		return;
-	sap_buf_printf(tty->out, "    %-10s", name);
+	sap_buf_printf(tty->out, "    %-10s ", name);
 	sap_tty_text(tty, SAP_PLAIN, value);
 	sap_buf_putc(tty->out, '\n');
 }
@@ -522,6 +550,9 @@ static void explain_one(struct sap_report *report, const struct sap_findings *f,
 	for (uint32_t i = 0; i < v->n_aliases; i++)
 		put_field(tty, i ? "" : "also", v->aliases[i]);
 	put_field(tty, "fixed in", v->fixed_version);
+	if (v->fixed_version.n && v->offered == SAP_NO)
+		put_field(tty, "", SAP_STR("not published for this release"));
+	put_field(tty, "state", sap_str_of(sap_state_name(v->state)));
 	put_field(tty, "reason", v->reason);
 	put_field(tty, "cvss", v->cvss);
 	if (v->kev)
@@ -529,7 +560,7 @@ static void explain_one(struct sap_report *report, const struct sap_findings *f,
 	for (uint32_t i = 0; i < v->n_functions; i++)
 		put_field(tty, i ? "" : "functions", v->functions[i].name);
 	if (v->suppression) {
-		put_field(tty, "suppressed", v->suppression->reason);
+		put_field(tty, "SUPPRESSED", v->suppression->reason);
 		put_field(tty, "", v->suppression->by);
 	}
 	for (uint32_t i = 0; i < v->n_steps; i++) {
@@ -561,6 +592,17 @@ void sap_explain_tty(struct sap_report *report, const struct sap_findings *f)
 	if (n || f->no_store.n)
 		return;
 	sap_tty_text(&report->tty, SAP_BOLD, f->explain);
+	if (f->facts->packages.n == 0) {
+		sap_buf_puts(report->out,
+			     SAP_STR(": cannot tell: no package of this target is known\n"));
+		return;
+	}
+	if (!f->explain_known) {
+		sap_buf_puts(report->out,
+			     SAP_STR(": nothing is known under this name; names are written as "
+				     "publishers do, as in CVE-2024-3094 or DSA-5649-1\n"));
+		return;
+	}
 	sap_buf_puts(report->out,
 		     SAP_STR(": no statement about it concerns a package of this target"));
 	sap_buf_puts(report->out, sap_findings_sound(f)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -29,6 +30,9 @@ static void before_object(const char *path)
 		raise(SIGKILL);
 	if (strstr(path, "die-by-exit"))
 		_exit(7);
+	/* As long as it takes where nothing is in memory: longer than the parent's ticks. */
+	if (strstr(path, "slow"))
+		nanosleep(&(struct timespec){ 0, 350000000 }, NULL);
 	/* Not a CBOR array: the parent must not believe a word from here on. */
 	if (strstr(path, "die-by-lie") && write(5, "\xa1\x01\x02", 3) == 3) {
 		for (;;)
@@ -318,6 +322,28 @@ static void paths_are_looked_up_on_demand(void)
 	unlink(in_root("usr/bin/die-by-signal"));
 }
 
+/* No answer within a tick, after an earlier one, is not the end of the answer. */
+static void a_later_answer_is_waited_for(void)
+{
+	struct sap_facts *facts = sap_facts_new();
+	struct sap_session *session = NULL;
+	struct sap_err err = { 0 };
+	uint32_t paths[] = { put(facts, "/bin/good-01"), put(facts, "/bin/slow"),
+			     put(facts, "/bin/good-02") };
+
+	write_file("usr/bin/slow", own_bytes, own_n, 0755);
+	CHECK_OK(sap_session_new(root, &options, facts, &session, &err), &err);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK_OK(sap_session_ask(session, 0, 0, &paths[i], 1, &err), &err);
+		CHECK_INT(facts->lookups.n, i + 1);
+		CHECK_INT(facts->objects.n, i + 1);
+	}
+	CHECK_INT(looked_up(facts, "/bin/slow", "/usr/bin/slow"), SAP_LOOKUP_OBJECT);
+	sap_session_free(session);
+	sap_facts_free(facts);
+	unlink(in_root("usr/bin/slow"));
+}
+
 /* What rights do not let in is not absent: walked, and looked up. */
 static void check_locked(void)
 {
@@ -473,6 +499,7 @@ int main(int argc, char **argv)
 	the_same_tree_gives_the_same_facts();
 	a_worker_that_dies_is_reported_and_the_rest_given();
 	paths_are_looked_up_on_demand();
+	a_later_answer_is_waited_for();
 	what_cannot_be_read_is_not_absent();
 	notes_hold_json_of_two_forms();
 	a_root_that_is_not_there_is_an_error();
