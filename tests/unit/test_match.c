@@ -88,12 +88,15 @@ static void any_claims_give_ordered_verdicts(void)
 			const struct sap_verdict *v = &verdicts.v[i];
 
 			if (i > 0 && sap_str_cmp(verdicts.v[i - 1].id, v->id) >= 0)
-				check_true(__FILE__, __LINE__, "verdicts are sorted and each of another vulnerability", false);
+				check_true(__FILE__, __LINE__,
+					   "verdicts are sorted and each of another vulnerability",
+					   false);
 			if (v->status < 1 || v->status >= SAP_STATUSES)
 				check_true(__FILE__, __LINE__, "a status", false);
 			for (uint32_t k = 0; k < v->n_claims; k++)
 				if (v->claims[k] >= N)
-					check_true(__FILE__, __LINE__, "claims are those given", false);
+					check_true(__FILE__, __LINE__, "claims are those given",
+						   false);
 		}
 		free(verdicts.v);
 		sap_arena_clear(&arena);
