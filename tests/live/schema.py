@@ -53,6 +53,8 @@ def main():
         count.done()
     scan = validator(jsonschema, "scan.schema.json")
     links = validator(jsonschema, "links.schema.json")
+    check(count, validator(jsonschema, "db.schema.json"), "db status", "the store",
+          ["db", "status"])
     for root in map(os.path.realpath, sys.argv[1:]):
         check(count, scan, "scan", root, ["scan"] + ([] if root == "/" else ["dir:" + root]))
         for words in LINKS if root != "/" else []:
