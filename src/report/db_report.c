@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <time.h>
-
 #include "advisory/claim.h"
 #include "report/report_int.h"
 
-enum { DAY = 86400, DATE_SIZE = 16 };
+enum { DAY = 86400 };
 
 static int64_t newest(const struct sap_source *s)
 {
@@ -14,18 +12,6 @@ static int64_t newest(const struct sap_source *s)
 static bool is_old(const struct sap_db_view *view, const struct sap_source *s)
 {
 	return newest(s) <= 0 || view->now - newest(s) > view->max_age;
-}
-
-/* YYYY-MM-DD; empty where the time is unknown. */
-static const char *day(int64_t seconds, char text[DATE_SIZE])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	text[0] = '\0';
-	if (seconds > 0 && seconds <= 253402300799 && gmtime_r(&t, &tm))
-		(void)strftime(text, DATE_SIZE, "%Y-%m-%d", &tm);
-	return text;
 }
 
 static bool has_rejected(const struct sap_db_view *view)
@@ -52,7 +38,7 @@ void sap_db_tty(struct sap_report *report, const struct sap_db_view *view)
 	unsigned n_columns = 6 + has_rejected(view);
 	uint32_t old = 0;
 	struct sap_table table;
-	char date[DATE_SIZE];
+	char date[SAP_DAY_SIZE];
 
 	sap_tty_text(tty, SAP_BOLD, sap_str_of(view->path));
 	sap_buf_puts(report->out,
@@ -67,8 +53,8 @@ void sap_db_tty(struct sap_report *report, const struct sap_db_view *view)
 		sap_table_more(&table, s->name);
 		sap_table_printf(&table, "%llu", (unsigned long long)s->records);
 		sap_table_printf(&table, "%llu", (unsigned long long)s->claims);
-		sap_table_printf(&table, "%s", day(s->as_of, date));
-		sap_table_printf(&table, "%s", day(s->checked, date));
+		sap_table_printf(&table, "%s", sap_report_day(s->as_of, date));
+		sap_table_printf(&table, "%s", sap_report_day(s->checked, date));
 		if (age >= 0)
 			sap_table_printf(&table, "%lld d", (long long)age);
 		else
@@ -92,7 +78,7 @@ void sap_db_tty(struct sap_report *report, const struct sap_db_view *view)
 void sap_db_json(struct sap_report *report, const struct sap_db_view *view)
 {
 	struct sap_json json;
-	char date[DATE_SIZE];
+	char date[SAP_DAY_SIZE];
 
 	sap_report_json_begin(report, &json, "db/1");
 	sap_json_text(&json, "store", sap_str_of(view->path));
@@ -109,8 +95,8 @@ void sap_db_json(struct sap_report *report, const struct sap_db_view *view)
 		sap_json_text(&json, "licence", s->licence);
 		sap_json_text(&json, "etag", s->etag);
 		sap_json_text(&json, "digest", s->digest);
-		sap_json_text(&json, "as_of", sap_str_of(day(s->as_of, date)));
-		sap_json_text(&json, "checked", sap_str_of(day(s->checked, date)));
+		sap_json_text(&json, "as_of", sap_str_of(sap_report_day(s->as_of, date)));
+		sap_json_text(&json, "checked", sap_str_of(sap_report_day(s->checked, date)));
 		if (newest(s) > 0 && newest(s) <= view->now)
 			sap_json_u64(&json, "age_days", (uint64_t)(view->now - newest(s)) / DAY);
 		sap_json_bool(&json, "stale", is_old(view, s));

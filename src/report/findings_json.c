@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <time.h>
-
 #include "advisory/claim.h"
 #include "report/report_int.h"
 
@@ -8,13 +6,9 @@ enum { DAY = 86400 };
 
 static void put_date(struct sap_json *json, const char *key, int64_t seconds)
 {
-	time_t t = (time_t)seconds;
-	char text[16];
-	struct tm tm;
+	char text[SAP_DAY_SIZE];
 
-	if (seconds > 0 && seconds <= 253402300799 && gmtime_r(&t, &tm) &&
-	    strftime(text, sizeof(text), "%Y-%m-%d", &tm))
-		sap_json_name(json, key, text);
+	sap_json_text(json, key, sap_str_of(sap_report_day(seconds, text)));
 }
 
 static void put_word(struct sap_json *json, const char *key, const char *word)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "advisory/claim.h"
 #include "report/report_int.h"
@@ -18,29 +17,12 @@ enum {
 
 /* ---- what it was judged by: the first lines --------------------------------------------- */
 
-/* YYYY-MM-DD; empty where the time is unknown. */
-static void put_day_text(int64_t seconds, char text[16])
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (seconds <= 0 || !gmtime_r(&t, &tm) || !strftime(text, 16, "%Y-%m-%d", &tm))
-		text[0] = '\0';
-}
-
-static void put_day(struct sap_buf *out, int64_t seconds)
-{
-	char text[16];
-
-	put_day_text(seconds, text);
-	sap_buf_printf(out, "%s", text);
-}
-
 static void put_coverage_line(const struct sap_tty *tty, const struct sap_findings *f,
 			      const struct sap_coverage *c)
 {
 	int64_t newest = c->as_of > c->checked ? c->as_of : c->checked;
 	long long limit = f->max_age / DAY;
+	char day[SAP_DAY_SIZE];
 	struct sap_buf line;
 
 	if (c->covered && !c->stale)
@@ -62,7 +44,7 @@ static void put_coverage_line(const struct sap_tty *tty, const struct sap_findin
 		sap_tty_escape(&line, c->space);
 		if (newest > 0 && newest <= f->now) {
 			sap_buf_puts(&line, SAP_STR(" as of "));
-			put_day(&line, newest);
+			sap_buf_puts(&line, sap_str_of(sap_report_day(newest, day)));
 			sap_buf_printf(&line, ", %lld days old (limit %lld)",
 				       (long long)((f->now - newest) / DAY), limit);
 		} else {
@@ -400,7 +382,7 @@ static void put_summary(struct sap_report *report, const struct sap_findings *f)
 	uint32_t critical = count_severity(f, SAP_SEVERITY_CRITICAL);
 	uint32_t high = count_severity(f, SAP_SEVERITY_HIGH);
 	unsigned column = 0;
-	char day[16];
+	char day[SAP_DAY_SIZE];
 
 	sap_buf_putc(tty->out, '\n');
 	sap_tty_flowf(tty, &column, SAP_BOLD, "Findings: %u affected", affected);
@@ -411,8 +393,8 @@ static void put_summary(struct sap_report *report, const struct sap_findings *f)
 		sap_tty_flowf(tty, &column, f->n_kev ? SAP_RED : SAP_PLAIN,
 			      " (%u known to be exploited", f->n_kev);
 		if (f->kev_stale && f->kev_as_of > 0) {
-			put_day_text(f->kev_as_of, day);
-			sap_tty_flowf(tty, &column, SAP_YELLOW, " as of %s", day);
+			sap_tty_flowf(tty, &column, SAP_YELLOW, " as of %s",
+				      sap_report_day(f->kev_as_of, day));
 		}
 	}
 	if (affected) {

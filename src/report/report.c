@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "model/purl.h"
 
@@ -406,6 +407,17 @@ void sap_report_more(const struct sap_tty *tty, size_t shown, size_t all)
 {
 	if (shown < all)
 		sap_tty_line(tty, SAP_DIM, "  and %zu more (-v shows all)", all - shown);
+}
+
+const char *sap_report_day(int64_t seconds, char text[SAP_DAY_SIZE])
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	text[0] = '\0';
+	if (seconds > 0 && seconds <= 253402300799 && gmtime_r(&t, &tm)) /* 9999-12-31 */
+		(void)strftime(text, SAP_DAY_SIZE, "%Y-%m-%d", &tm);
+	return text;
 }
 
 const char *sap_report_cpu(int cpu_level)

@@ -162,6 +162,9 @@ static inline const char *sap_plural_y(uint64_t n)
 {
 	return n == 1 ? "y" : "ies";
 }
+/* YYYY-MM-DD, UTC; empty for a time that is unknown (0 or less) or beyond the year 9999. */
+#define SAP_DAY_SIZE 16
+const char *sap_report_day(int64_t seconds, char text[SAP_DAY_SIZE]);
 /* "x86-64-v3"; "base". */
 const char *sap_report_cpu(int cpu_level);
 
