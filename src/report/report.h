@@ -16,8 +16,10 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "decide/states.h"
 #include "link/link.h"
 #include "link/radius.h"
+#include "model/evidence.h"
 #include "model/facts.h"
 #include "model/finding.h"
 
@@ -47,6 +49,9 @@ struct sap_scan_view {
 	bool with_files;                     /* JSON: list every owned file */
 	const struct sap_findings *findings; /* NULL: advisories were not asked for */
 	bool show_suppressed;                /* list suppressed findings too */
+	const struct sap_states *states;     /* what runs, with its evidence; NULL: nobody looked */
+	bool show_processes;                 /* text: a line for each process that maps a library */
+	const char *functions_of; /* text: the functions of that library that were entered; NULL */
 };
 
 void sap_report_scan(struct sap_report *report, const struct sap_scan_view *view);
@@ -54,6 +59,23 @@ void sap_report_scan(struct sap_report *report, const struct sap_scan_view *view
 /* The findings that are to be explained, and nothing else. JSON: as a scan, whose findings then
  * have the key "explanation". */
 void sap_report_explain(struct sap_report *report, const struct sap_scan_view *view);
+
+/* ---- evidence --------------------------------------------------------------------------- */
+
+/* What a watch or a run saw. */
+struct sap_evidence_view {
+	const struct sap_evidence *evidence;
+	/* For each file of the evidence its package ("liblzma5 5.4.1-1"; empty: none or unknown);
+	 * NULL: owners are not known. */
+	const struct sap_str *packages;
+	const char *command; /* of `run`: what was run; NULL: a watch */
+	bool show_processes;
+	const char *functions_of; /* list the functions of that library (soname, path or base name) */
+};
+
+/* Window, losses and means first; then libraries by state, with the number of functions entered,
+ * processes, exposure; old copies (restart); what was not observable and why. */
+void sap_report_evidence(struct sap_report *report, const struct sap_evidence_view *view);
 
 /* ---- db --------------------------------------------------------------------------------- */
 
