@@ -38,6 +38,19 @@
 #define SAP_ELF_SYMBOL_BYTES_MAX (512 * SAP_MIB) /* bytes of all symbol names of an object */
 #define SAP_ELF_DLOPEN_NOTES_MAX 1024u           /* .note.dlopen entries of one object */
 #define SAP_ELF_GO_TEXT_MAX (8 * SAP_MIB)        /* Go's list of modules */
+#define SAP_FN_LIST_MAX 4000000u                 /* functions, or symbols of them, of one object */
+#define SAP_FN_NAME_MAX (32 * SAP_KIB)           /* bytes of a function's name */
+#define SAP_FN_NAMES_MAX (48 * SAP_KIB)          /* bytes of all names of one function */
+#define SAP_FN_NAME_BYTES_MAX (512 * SAP_MIB)    /* of names looked at in one object */
+#define SAP_FN_STRTAB_MAX (256 * SAP_MIB)        /* strings of .symtab */
+#define SAP_FN_SECTION_NAMES_MAX (4 * SAP_MIB)   /* names of sections */
+#define SAP_FN_CONSTRUCTORS_MAX 1000000u         /* entries of one array of constructors */
+#define SAP_FN_FRAMES_MAX (256 * SAP_MIB)        /* .eh_frame */
+#define SAP_FN_PACKED_MAX (64 * SAP_MIB)         /* .gnu_debugdata */
+#define SAP_FN_UNPACKED_MAX (256 * SAP_MIB)      /* what comes out of it */
+#define SAP_FN_XZ_MEMORY_MAX (128 * SAP_MIB)     /* memory of the decoder */
+#define SAP_FN_MEMORY_MAX (1 * SAP_GIB)          /* arena for one object */
+#define SAP_FN_SPACE_MAX (2 * SAP_GIB)           /* address space of sapper-functions */
 
 /* Package databases. */
 #define SAP_PACKAGES_MAX 500000u
@@ -146,5 +159,39 @@
 #define SAP_EVIDENCE_UNOBSERVED_MAX 1000000u
 #define SAP_EVIDENCE_OPENS_MAX 500000u
 #define SAP_EVIDENCE_GAPS_MAX 20000u
+#define SAP_EVSTORE_TEXT_MAX (256 * SAP_KIB) /* a path, a reason, the names of a function */
+#define SAP_EVSTORE_WINDOWS_MAX 4096u        /* kept; the oldest go */
+#define SAP_EVSTORE_STEPS_MAX 400000000ULL   /* operations of SQLite in one query */
+#define SAP_PROBE_LINKS_MAX 32768u   /* links of probes at once, SAP_PROBE_CHUNK places each */
+#define SAP_PROBE_REFUSED_MAX 65536u /* refused places that are remembered */
+
+/* The kernel's side of the watch. */
+#define SAP_OBSERVE_EXITS_MAX 1024u   /* processes whose first thread ended before others */
+#define SAP_OBSERVE_CPUS_MAX 8192u    /* as the kernel's NR_CPUS */
+#define SAP_OBSERVE_RINGS_MAX (8 * SAP_MIB) /* of all rings together, where they may be that small */
+#define SAP_OBSERVE_OPENS_KEPT 65536u /* opens that are remembered, a power of two */
+#define SAP_WATCH_MAPS_MAX 4096u     /* files of one process that are told as events come */
+#define SAP_WATCH_TASKS_MAX 1000000u /* processes at once */
+#define SAP_WATCH_KNOWN_MAX 500000u  /* paths whose file is remembered */
+#define SAP_WATCH_PENDING_MAX 65536u /* function entries that wait for news of their process */
+#define SAP_WATCH_BACKLOG_MAX (64 * SAP_MIB)  /* packets kept while ours do not go out */
+#define SAP_WATCH_SCRATCH_MAX (512 * SAP_MIB) /* functions of one file */
+#define SAP_WATCH_NOTES_MAX (64 * SAP_KIB)    /* program headers, notes of a mapped file */
+#define SAP_WATCH_NOTE_TEXT_MAX 1024u         /* bytes that the helper says about its means */
+
+/* /proc. */
+#define SAP_PROC_PIDS_MAX 4194304u           /* processes of one look: the kernel's own ceiling */
+#define SAP_PROC_BUFFER (64 * SAP_KIB)       /* bytes read at once; a longer line is cut */
+#define SAP_PROC_MAPS_MAX (64 * SAP_MIB)     /* bytes of the maps of one process */
+#define SAP_PROC_ENVIRON_MAX (8 * SAP_MIB)   /* bytes of the environment of one process */
+#define SAP_PROC_THREADS_MAX 4096u           /* tried where the first thread has ended */
+#define SAP_PROC_NET_MAX (1 * SAP_GIB)       /* bytes of one list of sockets */
+#define SAP_PROC_SOCKETS_MAX 262144u         /* that listen, of all network namespaces */
+#define SAP_PROC_FDS_MAX 65536u              /* descriptors looked at in one process */
+#define SAP_PROC_HELD_MAX 8000000u           /* sockets held by all processes */
+#define SAP_PROC_LISTENS_MAX 1024u           /* sockets named for one process */
+#define SAP_BUILD_ID_READ_MAX (64 * SAP_KIB) /* bytes read of a file for its build-id */
+#define SAP_BUILD_ID_MAX 64u                 /* bytes of a build-id */
+#define SAP_BUILD_ID_NOTES_MAX 1024u         /* notes looked at for it */
 
 #endif

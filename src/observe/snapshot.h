@@ -4,6 +4,10 @@
  * belongs to, where it listens. Takes no rights that it does not have; what it may not look
  * at is counted (evidence->processes_hidden), never taken for empty.
  *
+ * A file is that of root 0 where its path leads to the same file from there: a service with a
+ * mount namespace of its own, but the host's root folder, uses the host's files. A file that a process
+ * in a chroot mapped before it went there counts in the root it had then.
+ *
  * Follows proc(5): stat, maps, map_files, exe, root, ns/mnt, ns/net, cgroup, environ, fd,
  * net/{tcp,tcp6,udp,udp6,unix}.
  */
@@ -29,8 +33,11 @@ struct sap_snapshot_options {
 int sap_snapshot_take(struct sap_evidence *e, const struct sap_snapshot_options *options,
 		      struct sap_err *err);
 
-/* One process: what it is and what it has mapped; for one that an event told of. SAP_ENOENT: it is gone.
- * want_maps false: identity, cgroup, root, exe only. *process: its index. */
+/* One process: what it is and what it has mapped; for one that an event told of. SAP_ENOENT: it is
+ * gone (or has no program: a kernel thread, a zombie); SAP_EIO: it may not be looked into, and nothing was
+ * added. want_maps false: identity, cgroup, root, exe only, as far as they can be read: then a process that
+ * may not be looked into is added too, without exe. Sockets are left to sap_snapshot_take.
+ * *process: its index. */
 int sap_snapshot_process(struct sap_evidence *e, const struct sap_snapshot_options *options,
 			 int32_t pid, bool want_maps, uint32_t *process, struct sap_err *err);
 
@@ -48,8 +55,10 @@ int sap_snapshot_stale(struct sap_evidence *e, const char *proc, struct sap_err 
 int sap_snapshot_open(const char *proc, int32_t pid, const struct sap_seen_file *file, int *fd,
 		      struct sap_file_id *id, struct sap_err *err);
 
-/* What a line of /proc/PID/cgroup says: the systemd unit ("ssh.service", "session-3.scope") and the
- * container's id (docker, podman, containerd, cri-o, lxc, nspawn). Slices of line; empty: none. */
+/* What a line of /proc/PID/cgroup says: the systemd unit ("ssh.service", "session-3.scope"; of a
+ * user's own manager "user@1000.service/app.slice/x.service", as whoever owns it could give it any name)
+ * and the container's id (docker, podman, containerd, cri-o, lxc, nspawn). Slices of line; empty:
+ * none. */
 void sap_cgroup_parse(struct sap_str line, struct sap_str *unit, struct sap_str *container);
 
 #endif
