@@ -13,13 +13,21 @@
 
 struct sap_opens;
 
+/* SAP_EUNSUPPORTED: the text (below 160 bytes) says what is missing and what would help. */
 int sap_opens_new(struct sap_opens **out, struct sap_err *err);
-void sap_opens_free(struct sap_opens *o);                                 /* takes NULL */
-int sap_opens_mount(struct sap_opens *o, int dirfd, struct sap_err *err); /* of that folder */
+void sap_opens_free(struct sap_opens *o); /* takes NULL */
+
+/* Of the mount that the folder (any descriptor, O_PATH will do) lies on. */
+int sap_opens_mount(struct sap_opens *o, int dirfd, struct sap_err *err);
 int sap_opens_fd(const struct sap_opens *o);
 
-/* Puts each (path, process) once as SAP_WIRE_OPEN; what begins with \177ELF, and what is no regular file, is left
- * out. *lost: times the queue overflowed. */
+/*
+ * Takes what is there and puts each (path, process) as SAP_WIRE_OPEN once, as far as the last
+ * SAP_OBSERVE_OPENS_KEPT or so go: later it may come again. Paths are those of this
+ * process's root. What begins with \177ELF, what is no regular file, and what this process
+ * and its parent open is left out. *lost grows by the times the queue overflowed (the
+ * kernel does not say by how much) and by the events that could not be looked at.
+ */
 int sap_opens_read(struct sap_opens *o, struct sap_wire_out *out, uint64_t *lost,
 		   struct sap_err *err);
 

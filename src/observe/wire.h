@@ -56,6 +56,9 @@ enum sap_wire_flags {
 	SAP_WIRE_NO_BUILD_ID = 16, /* tests: as on a kernel before 5.12 */
 	SAP_WIRE_CHILD = 32,       /* pid and its descendants only, by inherited perf events of that
 				 * process: works without privileges. It is stopped until READY */
+	SAP_WIRE_BUILD_IDS = 64,   /* mappings carry build-ids too (Linux 5.12). Off, because the
+				  * second event of each CPU that it takes makes a storm of
+				  * /bin/true about 2 % slower; sapper reads them from the files */
 };
 
 struct sap_wire_start {
@@ -83,7 +86,7 @@ struct sap_wire_probe {
 	uint32_t n;
 	uint32_t cookie; /* of the first; the others follow. Not used before. */
 	uint32_t pad;
-	uint64_t offsets[]; /* n, rising, in the file */
+	uint64_t offsets[]; /* n (at least 1), each above the one before, in the file */
 };
 
 struct sap_wire_placed {
@@ -110,7 +113,9 @@ struct sap_wire_map {
 	unsigned char build_id[20];
 	uint32_t n_path;
 	uint32_t pad;
-	char path[]; /* as the process sees it, at most 4096; "//anon", "[vdso]" are not sent */
+	char path[]; /* as the process sees it, at most 4096; "//anon", "[vdso]" are not sent. The
+		      * kernel puts " (deleted)" behind one that is unlinked; one above 4088
+		      * bytes it does not tell: counted as lost */
 };
 
 struct sap_wire_comm {
@@ -155,15 +160,26 @@ struct sap_wire_message {
 /* Takes the first message off packet. 1; 0 at its end; SAP_EFORMAT. */
 int sap_wire_next(struct sap_span *packet, struct sap_wire_message *out, struct sap_err *err);
 
+/*
+ * Messages on their way out; { .fd = ... } is an empty one. full (may be NULL) is called, instead of
+ * waiting, when the other side does not take more: it may wait for either direction and
+ * receive, so that two that both send never wait for each other, but it must not put anything here. 0: try
+ * again; an error ends the sending. A side that never has more than one PROBE unanswered does
+ * not need it: that much always fits into the socket.
+ */
 struct sap_wire_out {
 	int fd;
 	uint32_t n;
+	int (*full)(void *ctx, struct sap_err *err);
+	void *ctx;
 	_Alignas(8) unsigned char packet[SAP_WIRE_PACKET_MAX];
 };
 
-/* Adds a message of two parts (b may be NULL), sends the packet first where it does not fit. */
+/* Adds a message of two parts (b may be NULL), sends the packet first where it does not fit.
+ * SAP_ELIMIT: larger than a packet. SAP_EIO: the other side is gone. */
 int sap_wire_put(struct sap_wire_out *out, enum sap_wire_type type, const void *a, uint32_t na,
 		 const void *b, uint32_t nb, struct sap_err *err);
+/* Sends what is there, then this message with the descriptor, which stays the caller's. */
 int sap_wire_put_fd(struct sap_wire_out *out, enum sap_wire_type type, const void *a, uint32_t na,
 		    int fd, struct sap_err *err);
 int sap_wire_flush(struct sap_wire_out *out, struct sap_err *err);
