@@ -12,7 +12,7 @@
  * program and its cookie; removing one is closing it.
  *
  * Everything hangs on descriptors of this process: when it ends, however it ends, nothing stays
- * behind in the kernel.
+ * behind in the kernel (but see probe_int.h for a SIGKILL while a link is being made).
  */
 #ifndef SAP_OBSERVE_PROBE_H
 #define SAP_OBSERVE_PROBE_H
@@ -28,9 +28,12 @@ struct sap_probe_options {
 	uint64_t cgroup;   /* cgroup v2 id: entries in it and below only; 0: all */
 	bool single;       /* no uprobe_multi */
 	uint32_t hits_max; /* pairs of cookie and process that are kept; 0: 262144 */
+	bool no_fs;        /* tests: links are held by descriptors, as without CAP_SYS_ADMIN */
 };
 
-/* A function was entered, first by this process. when: ns since 1970. */
+/* A function was entered, first by this process. when: ns since 1970. pid is of our namespace of
+ * processes; 0: the process is in one below ours. Told once for each pair, as long as the place
+ * stands; after sap_probes_forget() hits that were under way are still told. */
 typedef int sap_probe_hit_fn(void *ctx, uint32_t cookie, int32_t pid, int64_t when,
 			     struct sap_err *err);
 typedef int sap_probe_refused_fn(void *ctx, uint32_t cookie, int error, struct sap_err *err);
@@ -39,7 +42,8 @@ typedef int sap_probe_refused_fn(void *ctx, uint32_t cookie, int error, struct s
  * and what would help. */
 int sap_probes_new(const struct sap_probe_options *options, struct sap_probes **out,
 		   struct sap_err *err);
-void sap_probes_free(struct sap_probes *p); /* takes NULL; takes all probes away */
+/* Takes NULL; takes all probes away, which may take the kernel some 100 ms longer. */
+void sap_probes_free(struct sap_probes *p);
 
 /* "uprobe_multi", "single perf uprobes". */
 const char *sap_probes_means(const struct sap_probes *p);
@@ -62,8 +66,8 @@ int sap_probes_read(struct sap_probes *p, sap_probe_hit_fn *hit, void *ctx, uint
 		    struct sap_err *err);
 
 /* Exchanges links whose time has come. now: CLOCK_MONOTONIC ns. Returns when it wants to be called
- * next (same clock; INT64_MAX: nothing is due). An exchange of many places runs in
- * a thread of its own, so that events are read meanwhile. */
+ * next (same clock; INT64_MAX: nothing is due); to be called after sap_probes_read() too. Exchanges
+ * run in threads of their own, so that events are read meanwhile. */
 int64_t sap_probes_work(struct sap_probes *p, int64_t now);
 
 /* Counts, for tests and `--verbose`. */
