@@ -31,8 +31,9 @@ struct sap_watch_want {
 	uint32_t n_names;
 };
 
-/* For a file (an index of e->files) that was just mapped for the first time: an ELF object,
- * whose path counts in its root. */
+/* For a file (an index of e->files) that was just mapped for the first time: an ELF object (or one that could
+ * not be opened), whose path counts in its root. An inode that is seen at several paths or in several
+ * roots is probed once: for what the first of them wanted. */
 typedef int sap_watch_policy(void *ctx, const struct sap_evidence *e, uint32_t file,
 			     struct sap_watch_want *want, struct sap_err *err);
 
@@ -43,7 +44,9 @@ struct sap_watch_options {
 	uint64_t cgroup;     /* functions: entries in it only; 0: all */
 	const int32_t *pids; /* evidence of these only; NULL: all */
 	uint32_t n_pids;
-	const char *cgroup_path;  /* evidence of processes in it and below only; NULL: all */
+	const char *cgroup_path; /* evidence of processes in it and below only; NULL: all */
+	bool fresh; /* with pids: they have not begun yet; what they are before their first
+		     * EXEC does not count */
 	bool narrow_children;     /* with pids: their descendants too */
 	sap_watch_policy *policy; /* NULL: no functions */
 	void *ctx;
@@ -73,13 +76,32 @@ int sap_watch_work(struct sap_watch *w, struct sap_err *err);
  * the window. */
 int sap_watch_look(struct sap_watch *w, struct sap_err *err);
 
+/*
+ * What stands in the evidence about functions, beyond model/evidence.h:
+ * - a resolver of an IFUNC symbol is named "resolver-of:NAME": its entry is load-time code, not NAME.
+ *   NAME itself is always among the unobserved;
+ * - a name that was wanted and has no symbol is among the unobserved; the reason says whether a symbol
+ *   table was there ("not in the symbol table of this file: ...") or would help ("no symbol: install ...").
+ */
+
 /* Asks the helper to send what is left and to end; the caller works on until 0. */
 int sap_watch_stop(struct sap_watch *w, struct sap_err *err);
 
 /* The watch's own; NULL never. Losses and means are up to date. */
 struct sap_evidence *sap_watch_evidence(struct sap_watch *w);
 
-/* What READY said. */
+/*
+ * A file by its path on the host, which a program that is about to be started will map: its functions
+ * are asked for now, so that the probes stand before it runs. It is a file of the evidence that
+ * no process has mapped (n_processes 0) until one does. sap_watch_busy tells when its probes
+ * stand. SAP_ENOENT: no such regular file.
+ */
+int sap_watch_expect(struct sap_watch *w, struct sap_str path, struct sap_err *err);
+
+/* Files wait to be listed, or probes to be placed: sap_watch_work goes on with it. */
+bool sap_watch_busy(const struct sap_watch *w);
+
+/* What READY said; all 0 without a helper. */
 const struct sap_wire_ready *sap_watch_ready(const struct sap_watch *w);
 
 #endif
