@@ -2,6 +2,7 @@
 #include "model/evidence_int.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/limits.h"
 
@@ -33,6 +34,8 @@ struct sap_evidence *sap_evidence_new(void)
 		sap_evidence_free(e);
 		return NULL;
 	}
+	if (getrandom(&e->index->seed, sizeof(e->index->seed), GRND_NONBLOCK) < 0)
+		e->index->seed = (uint64_t)(uintptr_t)e;
 	return e;
 }
 
@@ -81,7 +84,7 @@ int sap_evidence_full(struct sap_evidence *e, size_t n, size_t max, const char *
 bool sap_evidence_text(struct sap_evidence *e, struct sap_str s, struct sap_str *out)
 {
 	struct sap_evidence_index *x = e->index;
-	uint32_t hash = sap_evidence_hash(s), at;
+	uint32_t hash = sap_evidence_hash(e, s), at;
 	struct sap_str *to, copy;
 
 	if (s.n == 0) {
@@ -157,11 +160,12 @@ int sap_evidence_gap(struct sap_evidence *e, int64_t start, int64_t end, struct 
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-static uint32_t hash_file(const struct sap_file_id *id, uint32_t root, struct sap_str path)
+static uint32_t hash_file(const struct sap_evidence *e, const struct sap_file_id *id, uint32_t root,
+			  struct sap_str path)
 {
 	uint32_t h = sap_evidence_mix((uint32_t)id->dev, id->ino);
 
-	return sap_evidence_mix(sap_evidence_mix(h, root), sap_evidence_hash(path));
+	return sap_evidence_mix(sap_evidence_mix(h, root), sap_evidence_hash(e, path));
 }
 
 static bool is_file(const struct sap_seen_file *f, const struct sap_file_id *id, uint32_t root,
@@ -176,7 +180,7 @@ int sap_evidence_file(struct sap_evidence *e, const struct sap_file_id *id, uint
 		      struct sap_str path, uint32_t *out, bool *added, struct sap_err *err)
 {
 	struct sap_slots *slots = &e->index->files;
-	uint32_t hash = hash_file(id, root, path), at, found = SAP_NONE;
+	uint32_t hash = hash_file(e, id, root, path), at, found = SAP_NONE;
 	struct sap_seen_file *file;
 
 	for (uint32_t i = sap_slots_first(slots, hash, &at); i != SAP_NONE;
@@ -361,7 +365,7 @@ int sap_evidence_unobserved(struct sap_evidence *e, uint32_t file, struct sap_st
 			    struct sap_str reason, struct sap_err *err)
 {
 	struct sap_slots *slots = &e->index->unobserved;
-	uint32_t hash = sap_evidence_mix(file, sap_evidence_hash(name)), at, i;
+	uint32_t hash = sap_evidence_mix(file, sap_evidence_hash(e, name)), at, i;
 	struct sap_unobserved *u;
 
 	for (i = sap_slots_first(slots, hash, &at);
@@ -388,7 +392,7 @@ int sap_evidence_open(struct sap_evidence *e, uint32_t root, struct sap_str path
 		      uint64_t count, int64_t when, struct sap_err *err)
 {
 	struct sap_slots *slots = &e->index->opens;
-	uint32_t hash = sap_evidence_mix(root, sap_evidence_hash(path)), at, i;
+	uint32_t hash = sap_evidence_mix(root, sap_evidence_hash(e, path)), at, i;
 	struct sap_seen_open *o;
 
 	for (i = sap_slots_first(slots, hash, &at);

@@ -161,18 +161,18 @@ static void join_listens(struct sap_evidence *e, struct sap_seen_process *to, ui
 
 /* ---- ending ----------------------------------------------------------------------------- */
 
-uint32_t sap_evidence_fold_hash(const struct sap_seen_process *p)
+uint32_t sap_evidence_fold_hash(const struct sap_evidence *e, const struct sap_seen_process *p)
 {
 	uint32_t h = sap_evidence_mix(p->exe, p->root);
 
-	h = sap_evidence_mix(h, sap_evidence_hash(p->unit));
-	h = sap_evidence_mix(h, sap_evidence_hash(p->container));
-	return p->exe == SAP_NONE ? sap_evidence_mix(h, sap_evidence_hash(p->comm)) : h;
+	h = sap_evidence_mix(h, sap_evidence_hash(e, p->unit));
+	h = sap_evidence_mix(h, sap_evidence_hash(e, p->container));
+	return p->exe == SAP_NONE ? sap_evidence_mix(h, sap_evidence_hash(e, p->comm)) : h;
 }
 
 uint32_t sap_evidence_fold_target(const struct sap_evidence *e, const struct sap_seen_process *p)
 {
-	uint32_t hash = sap_evidence_fold_hash(p), at, i;
+	uint32_t hash = sap_evidence_fold_hash(e, p), at, i;
 
 	for (i = sap_slots_first(&e->index->folded, hash, &at); i != SAP_NONE;
 	     i = sap_slots_next(&e->index->folded, hash, &at)) {
@@ -219,7 +219,7 @@ int sap_evidence_end(struct sap_evidence *e, uint32_t process, int64_t when, uin
 		if (r < 0)
 			return r;
 		if (to == SAP_NONE &&
-		    !sap_slots_add(&e->index->folded, sap_evidence_fold_hash(p), process))
+		    !sap_slots_add(&e->index->folded, sap_evidence_fold_hash(e, p), process))
 			return sap_err_nomem(err);
 		sap_slots_remove(&e->index->living, hash_pid(p->pid), process);
 		p->ended = true;

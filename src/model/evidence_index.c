@@ -13,12 +13,12 @@ uint32_t sap_evidence_mix(uint32_t h, uint64_t v)
 	return (uint32_t)(x >> 32) ^ (uint32_t)x;
 }
 
-uint32_t sap_evidence_hash(struct sap_str s)
+uint32_t sap_evidence_hash(const struct sap_evidence *e, struct sap_str s)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = 0xcbf29ce484222325ULL ^ e->index->seed;
 
 	for (size_t i = 0; i < s.n; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 0x100000001b3ULL;
+		h = ((h ^ (unsigned char)s.p[i]) * 0x100000001b3ULL) ^ (h >> 47);
 	return sap_evidence_mix((uint32_t)s.n, h);
 }
 

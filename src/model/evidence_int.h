@@ -34,6 +34,7 @@ struct sap_process_links {
 };
 
 struct sap_evidence_index {
+	uint64_t seed; /* of hashes: paths are chosen by others */
 	struct sap_slots texts, roots, living, files, uses, functions, opens, unobserved;
 	struct sap_slots folded; /* ended processes by what they were */
 	SAP_VEC(struct sap_str) text;
@@ -44,14 +45,14 @@ struct sap_evidence_index {
 };
 
 uint32_t sap_evidence_mix(uint32_t h, uint64_t v);
-uint32_t sap_evidence_hash(struct sap_str s);
+uint32_t sap_evidence_hash(const struct sap_evidence *e, struct sap_str s);
 
 /* What is full is counted; SAP_ENOMEM where it was memory. */
 int sap_evidence_full(struct sap_evidence *e, size_t n, size_t max, const char *what,
 		      struct sap_err *err);
 
 /* Where an ended process of that kind is or would be folded to. */
-uint32_t sap_evidence_fold_hash(const struct sap_seen_process *p);
+uint32_t sap_evidence_fold_hash(const struct sap_evidence *e, const struct sap_seen_process *p);
 uint32_t sap_evidence_fold_target(const struct sap_evidence *e, const struct sap_seen_process *p);
 
 /* Uses, functions and opens of one process become those of another. */

@@ -329,7 +329,10 @@ static int merge_all(struct merge *m, struct sap_err *err)
 	int r = 0;
 
 	if (a.n && b.n && !sap_str_eq(a, b)) {
-		m->end_living = m->from->end < m->to->end;
+		m->end_living = m->from->boot_time && m->to->boot_time &&
+						m->from->boot_time != m->to->boot_time
+					? m->from->boot_time < m->to->boot_time
+					: m->from->end < m->to->end;
 		r = m->end_living ? 0 : end_all(m->to, err);
 	}
 	if (r == 0)

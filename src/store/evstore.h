@@ -26,20 +26,30 @@ struct sap_evstore;
  * version. */
 int sap_evstore_open(const char *path, struct sap_evstore **out, struct sap_err *err);
 
-/* Begins a window; what a former watcher of this boot left is kept. */
+/* Before begin: the watch looks at some processes only (--pid, --cgroup). Else processes that
+ * were living when the last window ended and are not in this one count as ended. */
+void sap_evstore_narrow(struct sap_evstore *s);
+
+/* Begins a window and writes it; former windows are joined, by what they saw, as
+ * sap_evidence_merge does it. The set stays the window's until the next begin or close. SAP_EIO with
+ * "no space left" (sys_errno ENOSPC, EDQUOT, EFBIG): the window has begun, and the next write
+ * writes it all. */
 int sap_evstore_begin(struct sap_evstore *s, const struct sap_evidence *e, struct sap_err *err);
 
-/* Writes what is new in e since the last call in one transaction. SAP_EIO with "no space left":
- * nothing was written; the next call writes it all. */
+/* Writes what is new in e since the last call in one transaction; nothing where nothing is. What
+ * was there at the last look (its last_seen is the one that most living processes have) costs
+ * nothing. SAP_EIO with "no space left", as above: nothing was written; the next call writes all. */
 int sap_evstore_write(struct sap_evstore *s, const struct sap_evidence *e, struct sap_err *err);
 
-/* Drops windows that ended before `before` (ns since 1970), and what only they saw. */
+/* Drops windows that ended before `before` (ns since 1970), aside from the one that was begun, and
+ * what only they saw. */
 int sap_evstore_prune(struct sap_evstore *s, int64_t before, struct sap_err *err);
 void sap_evstore_close(struct sap_evstore *s); /* takes NULL */
 
-/* Reads everything whose window ended at or after `since` (0: all) into one set: windows joined,
- * with the gaps between them. The file is opened read-only, whatever else writes it. *found false: there is no
- * such file, or no window. SAP_EFORMAT, SAP_EUNSUPPORTED, SAP_ENOMEM; rights: the text says so. */
+/* Reads everything whose window ended at or after `since` (0: all) into one set, which the caller
+ * frees: windows joined, with the gaps between them. The file is opened read-only, whatever else
+ * writes it. *found false: there is no such file, or no window, and *out is NULL. SAP_EFORMAT,
+ * SAP_EUNSUPPORTED, SAP_ENOMEM; SAP_EIO: rights, the text says which. */
 int sap_evstore_read(const char *path, int64_t since, struct sap_evidence **out, bool *found,
 		     struct sap_err *err);
 
