@@ -25,8 +25,10 @@
 struct sap_probes;
 
 struct sap_probe_options {
-	uint64_t cgroup;   /* cgroup v2 id: entries in it and below only; 0: all */
-	bool single;       /* no uprobe_multi */
+	uint64_t cgroup; /* cgroup v2 id: entries in it and below only; 0: all */
+	bool single;     /* no uprobe_multi */
+	bool keep;       /* a place is dropped once sap_probes_taken says so, not when it fires: the
+			    * one who fired it may be a stranger */
 	uint32_t hits_max; /* pairs of cookie and process that are kept; 0: 262144 */
 	bool no_fs;        /* tests: links are held by descriptors, as without CAP_SYS_ADMIN */
 };
@@ -56,6 +58,8 @@ int sap_probes_file(struct sap_probes *p, uint32_t file, int fd, struct sap_err 
 int sap_probes_place(struct sap_probes *p, uint32_t file, uint32_t cookie, const uint64_t *offsets,
 		     uint32_t n, sap_probe_refused_fn *refused, void *ctx, uint32_t *placed,
 		     struct sap_err *err);
+/* With keep: the place has done its work. */
+void sap_probes_taken(struct sap_probes *p, uint32_t cookie);
 void sap_probes_forget(struct sap_probes *p, uint32_t file);
 
 /* A descriptor that becomes readable when something has fired. */

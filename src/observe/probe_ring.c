@@ -56,17 +56,15 @@ static int64_t day_offset(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec - sap_probe_now();
 }
 
-/* Notes that the place has fired. The pair leaves the hash map some time after its place is gone:
- * see sap_probes_work(). */
-static void note(struct sap_probes *p, const struct sap_probe_record *r, int64_t now)
+/* The place has fired and is not needed any more. */
+static void mark(struct sap_probes *p, uint32_t cookie, int64_t now)
 {
 	struct sap_probe_batch *b;
-	struct sap_probe_pair *pair;
 	uint32_t i;
 	bool gone;
 
 	pthread_mutex_lock(&p->lock);
-	b = sap_probe_find(p, r->cookie, &i);
+	b = sap_probe_find(p, cookie, &i);
 	gone = !b || sap_probe_bit(b->gone, i);
 	if (b && !sap_probe_bit(b->fired, i)) {
 		struct sap_probe_chunk *chunk = &b->chunks[i / SAP_PROBE_CHUNK];
@@ -80,6 +78,20 @@ static void note(struct sap_probes *p, const struct sap_probe_record *r, int64_t
 	if (gone)
 		sap_probe_purge_later(p);
 	pthread_mutex_unlock(&p->lock);
+}
+
+void sap_probes_taken(struct sap_probes *p, uint32_t cookie)
+{
+	mark(p, cookie, sap_probe_now());
+}
+
+/* The pair leaves the hash map some time after its place is gone: see sap_probes_work(). */
+static void note(struct sap_probes *p, const struct sap_probe_record *r, int64_t now)
+{
+	struct sap_probe_pair *pair;
+
+	if (!p->options.keep)
+		mark(p, r->cookie, now);
 	/* Out of memory: the pair stays in the map. */
 	pair = SAP_VEC_PUSH(&p->pairs, SIZE_MAX);
 	if (pair)

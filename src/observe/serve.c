@@ -157,6 +157,7 @@ static int start_functions(struct serve *s, struct sap_wire_ready *ready, struct
 	struct sap_probe_options options = {
 		.cgroup = s->start.cgroup,
 		.single = s->start.flags & SAP_WIRE_SINGLE,
+		.keep = s->start.flags & SAP_WIRE_KEEP,
 	};
 	struct sap_err why = { 0 };
 	const char *means;
@@ -294,6 +295,11 @@ static int do_message(struct serve *s, const struct sap_wire_message *m, int *wi
 		memcpy(&file, m->body, sizeof(file));
 		if (s->probes)
 			sap_probes_forget(s->probes, file);
+		return 0;
+	case SAP_WIRE_TAKEN:
+		memcpy(&file, m->body, sizeof(file));
+		if (s->probes)
+			sap_probes_taken(s->probes, file);
 		return 0;
 	case SAP_WIRE_MOUNT:
 		return do_mount(s, *with, err);

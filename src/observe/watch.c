@@ -339,6 +339,9 @@ int sap_watch_work(struct sap_watch *w, struct sap_err *err)
 		r = sap_watch_list(w, WATCH_LIST_MS, err);
 	if (r == 0 && w->ended)
 		r = sap_watch_settle_all(w, err);
+	/* TAKENs. */
+	if (r == 0 && w->out.n && !w->stopping && !w->ended)
+		r = sap_wire_flush(&w->out, err);
 	if (r == 0)
 		r = sap_watch_more(w, err);
 	if (r < 0)
@@ -368,7 +371,7 @@ int sap_watch_stop(struct sap_watch *w, struct sap_err *err)
 static int start(struct sap_watch *w, struct sap_err *err)
 {
 	struct sap_wire_start m = { .version = SAP_WIRE_VERSION,
-				    .flags = w->o.flags,
+				    .flags = w->o.flags | (w->e->narrow ? SAP_WIRE_KEEP : 0u),
 				    .pid = w->o.flags & SAP_WIRE_CHILD ? w->o.pid : 0,
 				    .cgroup = w->o.cgroup };
 	int64_t until = sap_watch_clock_ms() + READY_MS;
@@ -464,6 +467,8 @@ int sap_watch_new(const struct sap_watch_options *options, struct sap_watch **ou
 	w->out.full = on_full;
 	w->out.ctx = w;
 	sap_arena_init(&w->scratch, SAP_WATCH_SCRATCH_MAX);
+	if (w->e)
+		w->e->narrow = options->n_pids || options->cgroup_path || options->pid;
 	r = !w->e || copy_options(w, options) < 0 ? sap_err_nomem(err) : open_all(w, err);
 	w->now_ms = sap_watch_clock_ms();
 	/* First the events, then the picture: nothing falls in between. */

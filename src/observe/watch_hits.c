@@ -141,7 +141,12 @@ static int enter(struct sap_watch *w, struct sap_watch_object *o, uint32_t cooki
 		 uint32_t process, int64_t when, struct sap_err *err)
 {
 	uint32_t i = cookie - o->cookie;
+	int r = 0;
 
+	if (w->e->narrow && !o->fns[i].seen && !w->stopping && !w->ended && !w->dead)
+		r = sap_wire_put(&w->out, SAP_WIRE_TAKEN, &cookie, sizeof(cookie), NULL, 0, err);
+	if (r < 0)
+		return r;
 	o->fns[i].seen = true;
 	return sap_watch_soft(sap_evidence_entered(w->e, file, o->fns[i].offset, names_of(o, i),
 						   process, when, NULL, err));

@@ -26,6 +26,7 @@ static bool least_size(uint32_t type, uint32_t *out)
 		*out = sizeof(struct sap_wire_probe);
 		return true;
 	case SAP_WIRE_FORGET:
+	case SAP_WIRE_TAKEN:
 		*out = sizeof(uint32_t);
 		return true;
 	case SAP_WIRE_READY:

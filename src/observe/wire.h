@@ -31,6 +31,7 @@ enum sap_wire_type {
 	SAP_WIRE_PROBE,  /* struct sap_wire_probe: places in a file; then SAP_WIRE_PLACED comes */
 	SAP_WIRE_FORGET, /* uint32_t file: its probes are removed, its descriptor closed */
 	SAP_WIRE_MOUNT,  /* with the descriptor of a folder: opens on its mount are told */
+	SAP_WIRE_TAKEN,  /* uint32_t cookie: with KEEP, its entry was by a process that is wanted */
 	SAP_WIRE_STOP,   /* everything that is there is sent, then SAP_WIRE_END */
 
 	/* to sapper */
@@ -59,6 +60,8 @@ enum sap_wire_flags {
 	SAP_WIRE_BUILD_IDS = 64,   /* mappings carry build-ids too (Linux 5.12). Off, because the
 				  * second event of each CPU that it takes makes a storm of
 				  * /bin/true about 2 % slower; sapper reads them from the files */
+	SAP_WIRE_KEEP =
+		128, /* probes stay until TAKEN: others than those that are wanted may fire them */
 };
 
 struct sap_wire_start {

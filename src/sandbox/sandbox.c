@@ -174,7 +174,7 @@ int sap_sandbox_enter(int rootfd, const struct sap_sandbox_options *options,
 		return rc;
 	out.openat2 = out.landlock > 0 || (options->without & SAP_SANDBOX_SECCOMP);
 	if (!(options->without & SAP_SANDBOX_SECCOMP)) {
-		rc = sap_sandbox_filter(rootfd >= 0, out.openat2);
+		rc = sap_sandbox_filter(rootfd >= 0, out.openat2, options->receive);
 		out.seccomp = rc == 0;
 		out.seccomp_errno = -rc;
 		/* No filter, nothing that answers ENOSYS. */

@@ -41,6 +41,8 @@ struct sap_sandbox_options {
 	pid_t parent;        /* who must still be the parent; 0: not checked */
 	bool write_files;    /* a descriptor that is open already may be a regular file: no
 			      * RLIMIT_FSIZE */
+	bool receive;        /* recvmsg(2) stays: descriptors come over a socket that is open
+			      * already */
 };
 
 #define SAP_SANDBOX_TEXT_MAX 160

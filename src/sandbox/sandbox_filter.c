@@ -338,7 +338,7 @@ static void put_arch(struct filter *f, uint32_t arch)
 #endif
 }
 
-int sap_sandbox_filter(bool allow_open, bool allow_openat2)
+int sap_sandbox_filter(bool allow_open, bool allow_openat2, bool allow_receive)
 {
 #ifdef ARCH
 	struct filter f;
@@ -349,6 +349,9 @@ int sap_sandbox_filter(bool allow_open, bool allow_openat2)
 	put_open(&f, allow_open, allow_openat2);
 	put_memory(&f);
 	put_process(&f);
+	/* On sockets that are open already: none can be made. */
+	if (allow_receive)
+		rule(&f, __NR_recvmsg, ALLOW);
 	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
 		rule(&f, always[i], ALLOW);
 	verdict(&f, FORBID);
@@ -360,6 +363,7 @@ int sap_sandbox_filter(bool allow_open, bool allow_openat2)
 #else
 	(void)allow_open;
 	(void)allow_openat2;
+	(void)allow_receive;
 	return -EOPNOTSUPP; /* an architecture whose numbers nobody has checked */
 #endif
 }

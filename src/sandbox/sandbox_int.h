@@ -19,6 +19,6 @@
 #endif
 
 /* Installs the seccomp filter. Without allow_open nothing can be opened. 0 or -errno. */
-int sap_sandbox_filter(bool allow_open, bool allow_openat2);
+int sap_sandbox_filter(bool allow_open, bool allow_openat2, bool allow_receive);
 
 #endif
