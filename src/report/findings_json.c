@@ -170,8 +170,10 @@ static void put_steps(struct sap_json *json, const struct sap_finding *v)
 }
 
 static void put_finding(struct sap_report *report, struct sap_json *json,
-			const struct sap_findings *f, const struct sap_finding *v)
+			const struct sap_scan_view *view, const struct sap_finding *v)
 {
+	const struct sap_findings *f = view->findings;
+
 	sap_json_object(json, NULL);
 	sap_json_text(json, "id", v->id);
 	sap_json_list(json, "aliases");
@@ -194,6 +196,7 @@ static void put_finding(struct sap_report *report, struct sap_json *json,
 	put_exploitation(json, f, v);
 	if (v->state != SAP_STATE_UNKNOWN)
 		sap_json_name(json, "state", sap_state_name(v->state));
+	sap_finding_json_state(json, view, v);
 	put_functions(json, v);
 	if (v->suppression) {
 		sap_json_object(json, "suppressed");
@@ -226,13 +229,15 @@ static void put_not_judged(struct sap_report *report, struct sap_json *json,
 }
 
 void sap_findings_json(struct sap_report *report, struct sap_json *json,
-		       const struct sap_findings *f, bool with_suppressed)
+		       const struct sap_scan_view *view)
 {
+	const struct sap_findings *f = view->findings;
+
 	put_advisories(json, f);
 	sap_json_list(json, "findings");
 	for (size_t i = 0; i < f->list.n; i++) {
-		if (with_suppressed || !f->list.v[i].suppression)
-			put_finding(report, json, f, &f->list.v[i]);
+		if (view->show_suppressed || !f->list.v[i].suppression)
+			put_finding(report, json, view, &f->list.v[i]);
 	}
 	sap_json_close(json);
 	put_not_judged(report, json, f);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "advisory/claim.h"
-#include "report/report_int.h"
+#include "report/evreport_int.h"
 #include "version/version.h"
 
 #define COUNT(v) (sizeof(v) / sizeof((v)[0]))
@@ -11,6 +11,7 @@
 enum {
 	DAY = 86400,
 	PACKAGES_SHOWN = 15,
+	PACKAGES_SHOWN_NOTED = 10, /* with a line more for each */
 	NOT_JUDGED_SHOWN = 5,
 	STATES_FROM = 100, /* columns of a terminal with room for the rarer columns */
 };
@@ -75,13 +76,6 @@ void sap_findings_tty_first(struct sap_report *report, const struct sap_findings
 
 /* ---- cells ------------------------------------------------------------------------------ */
 
-static bool is_open(const struct sap_finding *v)
-{
-	return !v->suppression &&
-	       (v->status == SAP_STATUS_AFFECTED || v->status == SAP_STATUS_UNFIXED ||
-		v->status == SAP_STATUS_UNDER_INVESTIGATION);
-}
-
 static enum sap_style severity_style(uint8_t severity)
 {
 	return severity >= SAP_SEVERITY_HIGH     ? SAP_RED
@@ -136,6 +130,7 @@ static void state_cell(struct sap_table *table, const struct sap_finding *v)
 /* The findings of one package of the system (or language), the worst first. */
 struct group {
 	const struct sap_finding *worst;
+	const struct sap_finding *runs; /* of the highest state; of these the worst */
 	uint32_t n;
 	const struct sap_finding *fix; /* whose fixed version ends the most: the highest offered */
 	uint32_t n_fixed;              /* findings that it ends */
@@ -197,7 +192,7 @@ static struct group *make_groups(struct sap_report *report, const struct sap_fin
 		return NULL;
 	}
 	for (size_t i = 0; i < f->list.n; i++) {
-		if (is_open(&f->list.v[i]))
+		if (sap_finding_is_open(&f->list.v[i]))
 			order[open++] = &f->list.v[i];
 	}
 	qsort(order, open, sizeof(*order), by_subject);
@@ -206,9 +201,11 @@ static struct group *make_groups(struct sap_report *report, const struct sap_fin
 		struct group *g;
 
 		if (i == 0 || !same_subject(order[i - 1], v))
-			groups[(*n)++] = (struct group){ .worst = v };
+			groups[(*n)++] = (struct group){ .worst = v, .runs = v };
 		g = &groups[*n - 1];
 		g->n++;
+		if (v->state > g->runs->state)
+			g->runs = v;
 		if (v->fixed_version.n == 0 || v->offered == SAP_NO)
 			continue;
 		g->n_fixed++;
@@ -220,7 +217,64 @@ static struct group *make_groups(struct sap_report *report, const struct sap_fin
 	return groups;
 }
 
-static void put_groups(struct sap_report *report, const struct sap_findings *f)
+/* ---- tables with a line under each row: what is known to run of it ---------------------- */
+
+struct noted {
+	struct sap_buf rows;
+	struct sap_tty tty; /* into rows */
+	struct sap_table table;
+};
+
+/* Whether there is something to say: somebody looked. */
+static bool has_notes(const struct sap_scan_view *view)
+{
+	return view->states && view->states->evidence && view->states->of == view->findings;
+}
+
+static struct sap_table *begin_rows(struct sap_report *report, struct noted *noted,
+				    const struct sap_column *columns, unsigned n)
+{
+	noted->tty = report->tty;
+	noted->tty.out = &noted->rows;
+	sap_buf_init(&noted->rows, SIZE_MAX / 2);
+	sap_table_begin(&noted->table, &noted->tty, columns, n);
+	return &noted->table;
+}
+
+static void put_note(struct sap_report *report, const struct sap_scan_view *view,
+		     const struct sap_finding *v)
+{
+	enum sap_style style;
+	struct sap_buf note;
+
+	sap_buf_init(&note, SAP_LINE_MAX);
+	style = sap_finding_put_state(&note, view, v);
+	sap_report_wrap(&report->tty, 4, style, &note);
+	sap_buf_clear(&note);
+}
+
+/* Prints the rows; v: NULL, or for each row the finding whose note follows. A cell has no line
+ * ends, so a row is a line; the heads are the first. */
+static void end_rows(struct sap_report *report, const struct sap_scan_view *view,
+		     struct noted *noted, const struct sap_finding *const *v)
+{
+	struct sap_str text, line;
+	size_t row = 0;
+
+	sap_table_end(&noted->table);
+	text = sap_buf_str(&noted->rows);
+	report->out->failed |= !sap_buf_ok(&noted->rows);
+	while (v && sap_str_line(&text, &line)) {
+		sap_buf_puts(report->out, line);
+		sap_buf_putc(report->out, '\n');
+		if (row++)
+			put_note(report, view, v[row - 2]);
+	}
+	sap_buf_puts(report->out, text);
+	sap_buf_clear(&noted->rows);
+}
+
+static void put_groups(struct sap_report *report, const struct sap_scan_view *view)
 {
 	static const struct sap_column columns[] = {
 		{ .head = "PACKAGE", .min = 10 },
@@ -231,31 +285,36 @@ static void put_groups(struct sap_report *report, const struct sap_findings *f)
 		{ .head = "FIXED IN" },
 		{ .head = "STATE" },
 	};
-	bool states = report->tty.width == 0 || report->tty.width >= STATES_FROM;
-	struct sap_table table;
-	size_t n, shown;
+	const struct sap_findings *f = view->findings;
+	bool notes = has_notes(view);
+	bool states = !notes && (report->tty.width == 0 || report->tty.width >= STATES_FROM);
+	size_t n, max = notes ? PACKAGES_SHOWN_NOTED : PACKAGES_SHOWN, shown;
+	const struct sap_finding *runs[PACKAGES_SHOWN];
 	struct group *groups = make_groups(report, f, &n);
+	struct sap_table *table;
+	struct noted noted;
 
 	if (!groups)
 		return;
-	shown = n < PACKAGES_SHOWN ? n : PACKAGES_SHOWN;
-	sap_table_begin(&table, &report->tty, columns, COUNT(columns) - !states);
+	shown = n < max ? n : max;
+	table = begin_rows(report, &noted, columns, COUNT(columns) - !states);
 	for (size_t i = 0; i < shown; i++) {
 		const struct group *g = &groups[i];
 
-		sap_table_text(&table, g->worst->name);
-		sap_table_text(&table, g->worst->version);
-		sap_table_printf(&table, "%u", g->n);
-		sap_table_text(&table, g->worst->id);
-		severity_cell(&table, g->worst->severity);
-		known_cell(&table, g->worst);
-		fix_cell(&table, g->fix ? g->fix : g->worst);
+		runs[i] = g->runs;
+		sap_table_text(table, g->worst->name);
+		sap_table_text(table, g->worst->version);
+		sap_table_printf(table, "%u", g->n);
+		sap_table_text(table, g->worst->id);
+		severity_cell(table, g->worst->severity);
+		known_cell(table, g->worst);
+		fix_cell(table, g->fix ? g->fix : g->worst);
 		if (g->fix && g->n_fixed < g->n)
-			put_ends(&table, g);
+			put_ends(table, g);
 		if (states)
-			state_cell(&table, g->worst);
+			state_cell(table, g->worst);
 	}
-	sap_table_end(&table);
+	end_rows(report, view, &noted, notes ? runs : NULL);
 	if (shown < n)
 		sap_tty_line(&report->tty, SAP_DIM,
 			     "  and %zu more packages (-v lists every finding)", n - shown);
@@ -266,9 +325,9 @@ static void put_groups(struct sap_report *report, const struct sap_findings *f)
 
 /* ---- one by one ------------------------------------------------------------------------- */
 
-static void put_list(struct sap_report *report, const struct sap_findings *f, bool suppressed)
+static void put_list(struct sap_report *report, const struct sap_scan_view *view)
 {
-	static const struct sap_column columns[] = {
+	static const struct sap_column all[] = {
 		{ .head = "VULNERABILITY", .min = 16 },
 		{ .head = "SEVERITY" },
 		{ .head = "EPSS", .right = true },
@@ -278,28 +337,50 @@ static void put_list(struct sap_report *report, const struct sap_findings *f, bo
 		{ .head = "INSTALLED" },
 		{ .head = "FIXED IN" },
 	};
-	struct sap_table table;
+	static const struct sap_column without_state[] = {
+		{ .head = "VULNERABILITY", .min = 16 },
+		{ .head = "SEVERITY" },
+		{ .head = "EPSS", .right = true },
+		{ .head = "STATUS", .min = 8 },
+		{ .head = "PACKAGE", .min = 10 },
+		{ .head = "INSTALLED" },
+		{ .head = "FIXED IN" },
+	};
+	const struct sap_findings *f = view->findings;
+	const struct sap_finding **rows = calloc(f->list.n + 1, sizeof(*rows));
+	bool notes = has_notes(view);
+	struct sap_table *table;
+	struct noted noted;
+	size_t n = 0;
 
-	sap_table_begin(&table, &report->tty, columns, COUNT(columns));
+	if (!rows) {
+		report->out->failed = true;
+		return;
+	}
+	table = begin_rows(report, &noted, notes ? without_state : all,
+			   notes ? COUNT(without_state) : COUNT(all));
 	for (size_t i = 0; i < f->list.n; i++) {
 		const struct sap_finding *v = &f->list.v[i];
 
-		if (suppressed ? !v->suppression : !is_open(v))
+		if (!sap_finding_is_open(v))
 			continue;
-		sap_table_text(&table, v->id);
-		severity_cell(&table, v->severity);
-		known_cell(&table, v);
+		rows[n++] = v;
+		sap_table_text(table, v->id);
+		severity_cell(table, v->severity);
+		known_cell(table, v);
 		if (v->epss >= 0)
-			sap_table_printf(&table, "%.3f", v->epss);
+			sap_table_printf(table, "%.3f", v->epss);
 		else
-			sap_table_printf(&table, "%s", "");
-		state_cell(&table, v);
-		sap_table_printf(&table, "%s", sap_status_name(v->status));
-		sap_table_text(&table, v->name);
-		sap_table_text(&table, v->version);
-		fix_cell(&table, v);
+			sap_table_printf(table, "%s", "");
+		if (!notes)
+			state_cell(table, v);
+		sap_table_printf(table, "%s", sap_status_name(v->status));
+		sap_table_text(table, v->name);
+		sap_table_text(table, v->version);
+		fix_cell(table, v);
 	}
-	sap_table_end(&table);
+	end_rows(report, view, &noted, notes ? rows : NULL);
+	free(rows);
 }
 
 static void put_suppressed(struct sap_report *report, const struct sap_findings *f)
@@ -343,7 +424,7 @@ static void put_compromised(struct sap_report *report, const struct sap_findings
 	for (size_t i = 0; i < f->list.n; i++) {
 		const struct sap_finding *v = &f->list.v[i];
 
-		if (!v->compromised || !is_open(v))
+		if (!v->compromised || !sap_finding_is_open(v))
 			continue;
 		sap_buf_puts(tty->out, SAP_STR("  "));
 		sap_tty_text(tty, SAP_BOLD, v->id);
@@ -419,6 +500,30 @@ static void put_summary(struct sap_report *report, const struct sap_findings *f)
 		     f->n_status[SAP_STATUS_NOT_AFFECTED]);
 }
 
+/* How many of them run. */
+static void put_running(struct sap_report *report, const struct sap_scan_view *view)
+{
+	const struct sap_tty *tty = &report->tty;
+	struct sap_finding_counts n;
+	unsigned column = 0;
+
+	if (!has_notes(view))
+		return;
+	n = sap_finding_counts(view->states);
+	if (n.open == 0)
+		return;
+	sap_tty_flowf(tty, &column, SAP_BOLD, "Of %u open: %u mapped", n.open, n.mapped);
+	sap_tty_flowf(tty, &column, SAP_PLAIN, ", %u executed", n.executed);
+	if (n.load_time_only)
+		sap_tty_flowf(tty, &column, SAP_PLAIN, " (%u by load-time code alone)",
+			      n.load_time_only);
+	sap_tty_flowf(tty, &column, n.vulnerable ? SAP_RED : SAP_PLAIN,
+		      ", %u with a vulnerable function entered", n.vulnerable);
+	if (n.not_observable)
+		sap_tty_flowf(tty, &column, SAP_YELLOW, ", %u not observable", n.not_observable);
+	sap_buf_putc(tty->out, '\n');
+}
+
 static void put_not_judged(struct sap_report *report, const struct sap_findings *f)
 {
 	size_t shown = report->options.verbose || f->not_judged.n < NOT_JUDGED_SHOWN
@@ -447,7 +552,7 @@ static void put_not_judged(struct sap_report *report, const struct sap_findings 
 static bool any_open(const struct sap_findings *f)
 {
 	for (size_t i = 0; i < f->list.n; i++) {
-		if (is_open(&f->list.v[i]))
+		if (sap_finding_is_open(&f->list.v[i]))
 			return true;
 	}
 	return false;
@@ -462,12 +567,15 @@ static bool is_covered(const struct sap_findings *f)
 	return f->coverage.n > 0;
 }
 
-void sap_findings_tty(struct sap_report *report, const struct sap_findings *f, bool with_suppressed)
+void sap_findings_tty(struct sap_report *report, const struct sap_scan_view *view)
 {
+	const struct sap_findings *f = view->findings;
+
 	if (f->no_store.n)
 		return; /* said in the first lines */
 	put_compromised(report, f);
 	put_summary(report, f);
+	put_running(report, view);
 	if (!any_open(f) && sap_findings_sound(f))
 		sap_tty_line(&report->tty, SAP_BOLD, "no open findings");
 	else if (!any_open(f) && f->n_judged == 0)
@@ -483,10 +591,10 @@ void sap_findings_tty(struct sap_report *report, const struct sap_findings *f, b
 			     "that none is open says nothing: see the first lines%s",
 			     f->not_judged.n ? " and what was not judged" : "");
 	else if (report->options.verbose)
-		put_list(report, f, false);
+		put_list(report, view);
 	else
-		put_groups(report, f);
-	if (with_suppressed)
+		put_groups(report, view);
+	if (view->show_suppressed)
 		put_suppressed(report, f);
 	for (size_t i = 0; i < f->notes.n; i++) {
 		sap_tty_text(&report->tty, SAP_YELLOW, f->notes.v[i]);
@@ -506,9 +614,25 @@ static void put_field(const struct sap_tty *tty, const char *name, struct sap_st
 	sap_buf_putc(tty->out, '\n');
 }
 
-static void explain_one(struct sap_report *report, const struct sap_findings *f,
+/* What is known to run of it, on lines of its own. */
+static void put_evidence(struct sap_report *report, const struct sap_scan_view *view,
+			 const struct sap_finding *v)
+{
+	struct sap_buf text;
+
+	if (!has_notes(view))
+		return;
+	sap_buf_init(&text, SAP_LINE_MAX);
+	sap_buf_puts(&text, SAP_STR("evidence   "));
+	sap_finding_put_state(&text, view, v);
+	sap_report_wrap(&report->tty, 4, SAP_PLAIN, &text);
+	sap_buf_clear(&text);
+}
+
+static void explain_one(struct sap_report *report, const struct sap_scan_view *view,
 			const struct sap_finding *v)
 {
+	const struct sap_findings *f = view->findings;
 	const struct sap_tty *tty = &report->tty;
 	struct sap_str status = sap_str_of(sap_status_name(v->status));
 
@@ -535,6 +659,7 @@ static void explain_one(struct sap_report *report, const struct sap_findings *f,
 	if (v->fixed_version.n && v->offered == SAP_NO)
 		put_field(tty, "", SAP_STR("not published for this release"));
 	put_field(tty, "state", sap_str_of(sap_state_name(v->state)));
+	put_evidence(report, view, v);
 	put_field(tty, "reason", v->reason);
 	put_field(tty, "cvss", v->cvss);
 	if (v->kev)
@@ -560,14 +685,15 @@ static void explain_one(struct sap_report *report, const struct sap_findings *f,
 	}
 }
 
-void sap_explain_tty(struct sap_report *report, const struct sap_findings *f)
+void sap_explain_tty(struct sap_report *report, const struct sap_scan_view *view)
 {
+	const struct sap_findings *f = view->findings;
 	uint32_t n = 0;
 
 	sap_findings_tty_first(report, f);
 	for (size_t i = 0; i < f->list.n; i++) {
 		if (f->list.v[i].n_steps) {
-			explain_one(report, f, &f->list.v[i]);
+			explain_one(report, view, &f->list.v[i]);
 			n++;
 		}
 	}

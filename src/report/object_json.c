@@ -166,8 +166,22 @@ static void put_loading(struct sap_json *json, const struct sap_facts *facts,
 	put_notes(json, facts, o);
 }
 
+static void put_state(struct sap_json *json, const struct sap_object_state *s)
+{
+	sap_json_name(json, "state", sap_state_name(s->state));
+	if (s->state == SAP_STATE_EXECUTED)
+		sap_json_bool(json, "load_time_only", s->load_time_only);
+	if (s->exposure != SAP_EXPOSURE_UNKNOWN)
+		sap_json_name(json, "exposure", sap_exposure_name(s->exposure));
+	if (s->stale)
+		sap_json_bool(json, "stale", true);
+	if (s->contradicted)
+		sap_json_bool(json, "contradicted", true);
+}
+
 void sap_object_json(struct sap_report *report, struct sap_json *json,
-		     const struct sap_facts *facts, uint32_t index)
+		     const struct sap_facts *facts, uint32_t index,
+		     const struct sap_object_state *state)
 {
 	const struct sap_object *o = &facts->objects.v[index];
 
@@ -179,5 +193,7 @@ void sap_object_json(struct sap_report *report, struct sap_json *json,
 		put_loading(json, facts, o);
 	put_package_note(json, facts, &o->note);
 	sap_json_bool(json, "damaged", o->flags & SAP_OBJ_DAMAGED);
+	if (state)
+		put_state(json, state);
 	sap_json_close(json);
 }

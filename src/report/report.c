@@ -53,10 +53,11 @@ void sap_report_explain(struct sap_report *report, const struct sap_scan_view *v
 	if (report->options.format == SAP_FORMAT_JSON)
 		sap_scan_json(report, view);
 	else
-		sap_explain_tty(report, view->findings);
+		sap_explain_tty(report, view);
 }
 
 DISPATCH(scan)
+DISPATCH(evidence)
 DISPATCH(db)
 DISPATCH(links)
 DISPATCH(why)

@@ -70,7 +70,8 @@ struct sap_evidence_view {
 	const struct sap_str *packages;
 	const char *command; /* of `run`: what was run; NULL: a watch */
 	bool show_processes;
-	const char *functions_of; /* list the functions of that library (soname, path or base name) */
+	const char
+		*functions_of; /* list the functions of that library (soname, path or base name) */
 };
 
 /* Window, losses and means first; then libraries by state, with the number of functions entered,

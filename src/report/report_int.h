@@ -6,6 +6,8 @@
  *   scan_tty.c scan_tables.c            scan for people: the frame; its lists
  *   scan_json.c object_json.c           scan for programs: the document; one ELF object
  *   findings_tty.c findings_json.c      findings, explanations
+ *   findings_states.c what is known to run of findings
+ *   evidence_*.c      what was seen to run (evreport_int.h)
  *   db_report.c       the store of advisories
  *   links_tty.c tree_tty.c links_json.c trees, counts
  *   answers_tty.c answers_json.c        why, unneeded; all JSON that is no tree
@@ -171,8 +173,10 @@ const char *sap_report_cpu(int cpu_level);
 /* ---- the formats ------------------------------------------------------------------------ */
 
 void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view);
+/* state: NULL where nobody looked. */
 void sap_object_json(struct sap_report *report, struct sap_json *json,
-		     const struct sap_facts *facts, uint32_t index);
+		     const struct sap_facts *facts, uint32_t index,
+		     const struct sap_object_state *state);
 void sap_scan_tty(struct sap_report *report, const struct sap_scan_view *view);
 void sap_scan_tty_libraries(struct sap_report *report, const struct sap_scan_view *view);
 void sap_scan_tty_programs(struct sap_report *report, const struct sap_scan_view *view);
@@ -190,12 +194,46 @@ void sap_db_tty(struct sap_report *report, const struct sap_db_view *view);
 
 /* What the advisories say: before everything else; the section; one vulnerability alone. */
 void sap_findings_tty_first(struct sap_report *report, const struct sap_findings *f);
-void sap_findings_tty(struct sap_report *report, const struct sap_findings *f,
-		      bool with_suppressed);
-void sap_explain_tty(struct sap_report *report, const struct sap_findings *f);
+void sap_findings_tty(struct sap_report *report, const struct sap_scan_view *view);
+void sap_explain_tty(struct sap_report *report, const struct sap_scan_view *view);
 /* The keys "advisories", "findings", "not_judged" of the document. */
 void sap_findings_json(struct sap_report *report, struct sap_json *json,
-		       const struct sap_findings *f, bool with_suppressed);
+		       const struct sap_scan_view *view);
+
+static inline bool sap_finding_is_open(const struct sap_finding *v)
+{
+	return !v->suppression &&
+	       (v->status == SAP_STATUS_AFFECTED || v->status == SAP_STATUS_UNFIXED ||
+		v->status == SAP_STATUS_UNDER_INVESTIGATION);
+}
+
+/* ---- what runs -------------------------------------------------------------------------- */
+
+/* What is known to run of a finding in the list of view->findings; NULL: nobody looked. */
+const struct sap_finding_state *sap_finding_state(const struct sap_scan_view *view,
+						  const struct sap_finding *finding);
+/* The same in words, escaped: "mapped by nginx (pid 812, ssh.service, 0.0.0.0:443/tcp)". */
+enum sap_style sap_finding_put_state(struct sap_buf *out, const struct sap_scan_view *view,
+				     const struct sap_finding *finding);
+void sap_finding_json_state(struct sap_json *json, const struct sap_scan_view *view,
+			    const struct sap_finding *finding);
+
+/* Open findings that have reached a state; of those executed, by load-time code only. */
+struct sap_finding_counts {
+	uint32_t open, mapped, executed, load_time_only, vulnerable, not_observable;
+};
+
+struct sap_finding_counts sap_finding_counts(const struct sap_states *states);
+
+/* First lines: what was looked at. Then: who is to be restarted, and what was asked for. */
+void sap_scan_tty_evidence(struct sap_report *report, const struct sap_states *states);
+void sap_scan_tty_running(struct sap_report *report, const struct sap_scan_view *view);
+/* The key "evidence". */
+void sap_scan_json_evidence(struct sap_report *report, struct sap_json *json,
+			    const struct sap_states *states);
+
+void sap_evidence_json(struct sap_report *report, const struct sap_evidence_view *view);
+void sap_evidence_tty(struct sap_report *report, const struct sap_evidence_view *view);
 
 void sap_links_json(struct sap_report *report, const struct sap_links_view *view);
 void sap_links_tty(struct sap_report *report, const struct sap_links_view *view);

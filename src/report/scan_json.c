@@ -175,8 +175,20 @@ static void put_relations(struct sap_json *json, const struct sap_facts *facts,
 	sap_json_close(json);
 }
 
+static void put_package_state(struct sap_json *json, const struct sap_package_state *p)
+{
+	sap_json_name(json, "state", sap_state_name(p->state));
+	if (p->state == SAP_STATE_EXECUTED)
+		sap_json_bool(json, "load_time_only", p->load_time_only);
+	if (p->exposure != SAP_EXPOSURE_UNKNOWN)
+		sap_json_name(json, "exposure", sap_exposure_name(p->exposure));
+	if (p->stale)
+		sap_json_bool(json, "stale", true);
+}
+
 static void put_package(struct sap_report *report, struct sap_json *json,
-			const struct sap_facts *facts, uint32_t index)
+			const struct sap_facts *facts, uint32_t index,
+			const struct sap_package_state *state)
 {
 	const struct sap_package *p = &facts->packages.v[index];
 	const struct text texts[] = {
@@ -207,6 +219,8 @@ static void put_package(struct sap_report *report, struct sap_json *json,
 	if (!sap_package_type_is_language(p->type))
 		sap_json_u64(json, "files", p->files.n);
 	put_relations(json, facts, p->relations);
+	if (state)
+		put_package_state(json, state);
 	sap_json_close(json);
 }
 
@@ -326,15 +340,18 @@ void sap_scan_json(struct sap_report *report, const struct sap_scan_view *view)
 	sap_report_json_target(&json, facts, view->cpu_level, view->cpu_of_host);
 	put_os(&json, facts);
 	put_summary(&json, view);
+	sap_scan_json_evidence(report, &json, view->states);
 	if (view->findings)
-		sap_findings_json(report, &json, view->findings, view->show_suppressed);
+		sap_findings_json(report, &json, view);
 	sap_json_list(&json, "packages");
 	for (uint32_t i = 0; i < facts->packages.n; i++)
-		put_package(report, &json, facts, i);
+		put_package(report, &json, facts, i,
+			    view->states ? &view->states->packages[i] : NULL);
 	sap_json_close(&json);
 	sap_json_list(&json, "objects");
 	for (uint32_t i = 0; i < facts->objects.n; i++)
-		sap_object_json(report, &json, facts, i);
+		sap_object_json(report, &json, facts, i,
+				view->states ? &view->states->objects[i] : NULL);
 	sap_json_close(&json);
 	put_programs(&json, view);
 	put_libraries(report, &json, view);

@@ -226,9 +226,11 @@ void sap_scan_tty(struct sap_report *report, const struct sap_scan_view *view)
 	put_incomplete(&report->tty, facts);
 	if (view->findings)
 		sap_findings_tty_first(report, view->findings);
+	sap_scan_tty_evidence(report, view->states);
 	put_counts(report, view);
 	if (view->findings)
-		sap_findings_tty(report, view->findings, view->show_suppressed);
+		sap_findings_tty(report, view);
+	sap_scan_tty_running(report, view);
 	sap_scan_tty_missing(report, view);
 	sap_scan_tty_libraries(report, view);
 	sap_scan_tty_programs(report, view);
