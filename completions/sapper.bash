@@ -66,7 +66,17 @@ _sapper_value() {
 	case $1 in
 	--format) _sapper_words 'tty json' ;;
 	--cpu) _sapper_words 'host base 2 3 4' ;;
-	-o | --output | --facts | --library-path | --db | --ignore | --vex | --cacert) ;;
+	-o | --output | --facts | --library-path | --db | --store | --ignore | --vex | --cacert) ;;
+	--for | --interval) _sapper_words '10s 1m 10m 1h 1d' ;;
+	--functions)
+		if [[ ${COMP_WORDS[1]} == scan ]]; then
+			_sapper_library
+		else
+			_sapper_words 'affected exported all none'
+		fi
+		;;
+	--show) _sapper_library ;;
+	--pid | --cgroup | --container) compopt +o default ;;
 	--max-age) _sapper_words '1 5 30' ;;
 	--kev-url | --epss-url) _sapper_words 'none' ;;
 	--explain | --source | --mirror | --proxy | --timeout | --retries | --max-size) compopt +o default ;;
@@ -114,7 +124,7 @@ _sapper() {
 	local at=$COMP_CWORD scheme='' mode='' root='' put='' dir
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		_sapper_words 'scan links db help version --help --version'
+		_sapper_words 'scan links watch run db help version --help --version'
 		return
 	fi
 	# Readline may cut words at '=' and ':'.
@@ -132,15 +142,33 @@ _sapper() {
 	fi
 	_sapper_before
 	case ${COMP_WORDS[1]} in
-	help) ((COMP_CWORD != 2)) || _sapper_words 'scan links db' ;;
+	help) ((COMP_CWORD != 2)) || _sapper_words 'scan links watch run db' ;;
 	scan)
 		if _sapper_value "$prev"; then
 			:
 		elif [[ $cur == -* ]]; then
 			_sapper_words "$common --facts --files --cpu --db --max-age --explain --ignore --vex \
-				--show-suppressed --no-advisories"
+				--show-suppressed --no-advisories --processes --functions --store \
+				--no-evidence"
 		else
 			_sapper_target
+		fi
+		;;
+	watch)
+		if _sapper_value "$prev"; then
+			:
+		else
+			_sapper_words "$common --for --interval --functions --opens --pid --cgroup \
+				--container --store --no-store --processes --db --capabilities"
+		fi
+		;;
+	run)
+		if _sapper_value "$prev"; then
+			:
+		elif [[ $cur == -* ]]; then
+			_sapper_words "$common --functions --show --processes --db"
+		else
+			_sapper_program
 		fi
 		;;
 	db)

@@ -51,15 +51,17 @@ end
 complete -c sapper -f
 complete -c sapper -n __sapper_first -a scan -d 'What is here, who loads what'
 complete -c sapper -n __sapper_first -a links -d 'Who loads what, and why'
+complete -c sapper -n __sapper_first -a watch -d 'Record what runs'
+complete -c sapper -n __sapper_first -a run -d 'Run a command, show what it executes'
 complete -c sapper -n __sapper_first -a db -d 'Advisories'
 complete -c sapper -n __sapper_first -a help -d 'Help about a command'
 complete -c sapper -n __sapper_first -a version -d 'Print the version'
 complete -c sapper -n __sapper_first -l version -d 'Print the version'
 complete -c sapper -n __sapper_first -s h -l help -d 'List the commands'
-complete -c sapper -n '__sapper_command help' -a 'scan links db'
+complete -c sapper -n '__sapper_command help' -a 'scan links watch run db'
 
 set -l command
-for command in scan links db
+for command in scan links watch run db
     set -l seen "__sapper_command $command"
     complete -c sapper -n $seen -l format -x -a 'tty json' -d 'Form of the answer'
     complete -c sapper -n $seen -s o -l output -r -F -d 'Write the answer to a file'
@@ -83,6 +85,33 @@ complete -c sapper -n '__sapper_command scan' -l ignore -r -F -d 'Reviewed excep
 complete -c sapper -n '__sapper_command scan' -l vex -r -F -d 'A VEX document'
 complete -c sapper -n '__sapper_command scan' -l show-suppressed -d 'List what was taken out'
 complete -c sapper -n '__sapper_command scan' -l no-advisories -d 'Do not judge'
+
+complete -c sapper -n '__sapper_command scan' -l processes -d 'List who has mapped what'
+complete -c sapper -n '__sapper_command scan' -l functions -x -a '(__sapper_libraries)' -d 'Functions that were entered'
+complete -c sapper -n '__sapper_command scan' -l store -r -F -d 'Evidence that a watch has kept'
+complete -c sapper -n '__sapper_command scan' -l no-evidence -d 'Do not look at what runs'
+
+set -l which 'affected exported all none'
+set -l watch '__sapper_command watch'
+complete -c sapper -n $watch -l for -x -a '10m 1h 1d' -d 'End after a time'
+complete -c sapper -n $watch -l interval -x -a '10s 1m 5m' -d 'Write this often'
+complete -c sapper -n $watch -l functions -x -a $which -d 'Which are watched'
+complete -c sapper -n $watch -l opens -d 'Opened files that are not ELF too'
+complete -c sapper -n $watch -l pid -x -a '(__fish_complete_pids)' -d 'This process and descendants'
+complete -c sapper -n $watch -l cgroup -x -d 'Processes in this cgroup'
+complete -c sapper -n $watch -l container -x -d 'Processes of this container'
+complete -c sapper -n $watch -l store -r -F -d 'Where evidence is kept'
+complete -c sapper -n $watch -l no-store -d 'Keep nothing'
+complete -c sapper -n $watch -l processes -d 'List the processes at the end'
+complete -c sapper -n $watch -l db -r -F -d 'The advisories'
+complete -c sapper -n $watch -l capabilities -d 'What is allowed here'
+
+set -l run '__sapper_command run'
+complete -c sapper -n $run -l functions -x -a $which -d 'Which are watched'
+complete -c sapper -n $run -l show -x -a '(__sapper_libraries)' -d 'Functions that were entered'
+complete -c sapper -n $run -l processes -d 'List the processes'
+complete -c sapper -n $run -l db -r -F -d 'The advisories'
+complete -c sapper -n $run -a '(__sapper_programs)'
 
 set -l db '__sapper_command db'
 set -l verbs 'update import status export'

@@ -290,48 +290,6 @@ int cli_advise(const struct advice *advice, const struct sap_facts *facts,
 	return r;
 }
 
-static bool is_linked(const struct sap_radius_object *o)
-{
-	return o->programs > 0 || o->services > 0;
-}
-
-int cli_note_states(struct sap_findings *f, const struct sap_radius *radius, struct sap_err *err)
-{
-	const struct sap_facts *facts = f->facts;
-	bool *linked = calloc(facts->packages.n + 1, sizeof(*linked));
-
-	if (!linked)
-		return sap_err_nomem(err);
-	for (uint32_t i = 0; i < radius->n_objects; i++) {
-		uint32_t package = facts->objects.v[i].package;
-
-		if (package != SAP_NONE && is_linked(&radius->objects[i]))
-			linked[package] = true;
-	}
-	for (size_t i = 0; i < radius->starts.n; i++) {
-		uint32_t package = facts->objects.v[radius->starts.v[i].object].package;
-
-		if (package != SAP_NONE)
-			linked[package] = true;
-	}
-	for (size_t i = 0; i < f->list.n; i++) {
-		struct sap_finding *v = &f->list.v[i];
-
-		v->state = SAP_STATE_PRESENT;
-		for (uint32_t k = 0; k < v->n_packages; k++) {
-			if (linked[v->packages[k]])
-				v->state = SAP_STATE_LINKED;
-		}
-		for (uint32_t k = 0; k < v->n_objects; k++) {
-			if (is_linked(&radius->objects[v->objects[k]]))
-				v->state = SAP_STATE_LINKED;
-		}
-	}
-	free(linked);
-	sap_findings_sort(f);
-	return 0;
-}
-
 bool cli_days_parse(const char *text, unsigned *out)
 {
 	uint64_t days;

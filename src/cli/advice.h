@@ -9,7 +9,6 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "link/radius.h"
 #include "model/facts.h"
 #include "model/finding.h"
 
@@ -33,10 +32,6 @@ bool cli_baseline_path(char *path, size_t size);
 /* Judges facts (finished and owned), applies exceptions and VEX. */
 int cli_advise(const struct advice *advice, const struct sap_facts *facts,
 	       struct sap_findings **out, struct sap_err *err);
-
-/* How near each finding comes to running: linked, where a program here loads a library of its
- * packages, or a service starts one of their programs; else present. */
-int cli_note_states(struct sap_findings *f, const struct sap_radius *radius, struct sap_err *err);
 
 /* "5" or "5d". */
 bool cli_days_parse(const char *text, unsigned *out);

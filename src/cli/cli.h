@@ -32,6 +32,8 @@ struct command {
 extern const struct command cmd_scan;
 extern const struct command cmd_links;
 extern const struct command cmd_db;
+extern const struct command cmd_watch;
+extern const struct command cmd_run;
 
 /* Options that every command has. */
 struct common {
@@ -93,10 +95,13 @@ struct output {
 	struct sap_buf buf;
 	struct sap_report *report;
 	const struct common *common;
+	int fd; /* where it goes without --output */
 };
 
 /* STATUS_OK, or a failure that has been printed. */
 int cli_output_open(struct output *output, const struct common *common);
+/* The same; to another descriptor than standard output. */
+int cli_output_open_to(struct output *output, const struct common *common, int fd);
 /* Writes what was reported; frees. */
 int cli_output_close(struct output *output);
 
@@ -114,6 +119,10 @@ struct helper {
 /* Starts a helper program; input becomes its descriptor 3 and stays the caller's (-1: none). */
 int cli_helper_start(const char *name, char *const argv[], int input, struct helper *out,
 		     struct sap_err *err);
+/* Starts a helper program that talks over a socket, which becomes its descriptor 3 and stays the
+ * caller's; its standard output is nowhere. */
+int cli_helper_socket(const char *name, char *const argv[], int socket, pid_t *pid,
+		      struct sap_err *err);
 /* Closes its output and waits. SAP_EWORKER: a signal ended it. */
 int cli_helper_wait(struct helper *helper, int *status, struct sap_err *err);
 

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "advisory/judge.h"
 #include "cli/advice.h"
 #include "cli/cli.h"
+#include "cli/watching.h"
+#include "decide/states.h"
 #include "link/radius.h"
 
 static const char help[] =
@@ -25,6 +28,11 @@ static const char help[] =
 	"      --vex FILE         a VEX document (OpenVEX, CycloneDX, CSAF); may be repeated\n"
 	"      --show-suppressed  list what exceptions and VEX took out\n"
 	"      --no-advisories    do not judge\n"
+	"      --processes        this host: list who has mapped which library\n"
+	"      --functions LIB    this host: the functions of that library that were entered\n"
+	"      --store FILE       evidence of 'sapper watch' (default: "
+	"/var/lib/sapper/evidence.db)\n"
+	"      --no-evidence      this host: do not look at what runs\n"
 	"      --facts FILE       also write the facts to FILE, to be read as facts:FILE\n"
 	"      --files            JSON: list the files of every package\n"
 	"      --cpu LEVEL        CPU level for glibc-hwcaps folders: host, base, 2, 3, 4\n"
@@ -42,6 +50,10 @@ struct options {
 	bool files;
 	bool no_advisories;
 	bool show_suppressed;
+	bool processes;
+	bool no_evidence;
+	const char *functions; /* of which library */
+	const char *store;
 	int cpu;
 	struct advice advice;
 };
@@ -57,6 +69,10 @@ enum {
 	OPTION_VEX,
 	OPTION_SHOW_SUPPRESSED,
 	OPTION_NO_ADVISORIES,
+	OPTION_PROCESSES,
+	OPTION_FUNCTIONS,
+	OPTION_STORE,
+	OPTION_NO_EVIDENCE,
 };
 
 static const struct option long_options[] = {
@@ -71,6 +87,10 @@ static const struct option long_options[] = {
 	{ "vex", required_argument, NULL, OPTION_VEX },
 	{ "show-suppressed", no_argument, NULL, OPTION_SHOW_SUPPRESSED },
 	{ "no-advisories", no_argument, NULL, OPTION_NO_ADVISORIES },
+	{ "processes", no_argument, NULL, OPTION_PROCESSES },
+	{ "functions", required_argument, NULL, OPTION_FUNCTIONS },
+	{ "store", required_argument, NULL, OPTION_STORE },
+	{ "no-evidence", no_argument, NULL, OPTION_NO_EVIDENCE },
 	{ 0 },
 };
 
@@ -113,6 +133,20 @@ static int take_option(int opt, struct options *o)
 	case OPTION_SHOW_SUPPRESSED:
 		o->show_suppressed = true;
 		return -1;
+	case OPTION_PROCESSES:
+		o->processes = true;
+		return -1;
+	case OPTION_FUNCTIONS:
+		if (!*optarg)
+			return cli_usage(&cmd_scan, "--functions needs the name of a library");
+		o->functions = optarg;
+		return -1;
+	case OPTION_STORE:
+		o->store = optarg;
+		return -1;
+	case OPTION_NO_EVIDENCE:
+		o->no_evidence = true;
+		return -1;
 	default:
 		o->no_advisories = true;
 		return -1;
@@ -147,6 +181,8 @@ static int parse(int argc, char **argv, struct options *o)
 	}
 	if (o->no_advisories && o->advice.explain)
 		return cli_usage(&cmd_scan, "--explain needs advisories");
+	if (o->no_evidence && (o->processes || o->functions || o->store))
+		return cli_usage(&cmd_scan, "--processes, --functions and --store need evidence");
 	if (argc - optind > 1)
 		return cli_usage(&cmd_scan, "one target at a time; '%s' is too many",
 				 argv[optind + 1]);
@@ -154,85 +190,138 @@ static int parse(int argc, char **argv, struct options *o)
 	return -1;
 }
 
-static int report(const struct options *o, struct sap_facts *facts, struct sap_tree *tree,
-		  struct sap_err *err)
+/* A target, and all that is thought about it. */
+struct judged {
+	bool host;
+	struct sap_facts *facts;
+	struct sap_tree *tree;
+	struct sap_radius radius;
+	struct sap_findings *findings; /* NULL: not asked for */
+	struct sap_evidence *evidence; /* of this host; NULL: none */
+	struct sap_states *states;
+};
+
+/* Which objects some program here would load, or a service starts. */
+static bool *linked_objects(const struct sap_facts *facts, const struct sap_radius *radius)
 {
-	const struct cpu cpu = cli_cpu(facts, o->cpu);
-	const struct sap_link_options link_options = { .cpu_level = cpu.level };
-	struct sap_link *link = sap_link_new(facts, tree, &link_options);
-	struct sap_findings *findings = NULL;
-	struct sap_radius radius = { 0 };
+	bool *linked = calloc(facts->objects.n + 1, sizeof(*linked));
+
+	if (!linked)
+		return NULL;
+	for (uint32_t i = 0; i < radius->n_objects; i++)
+		linked[i] = radius->objects[i].programs > 0 || radius->objects[i].services > 0;
+	for (size_t i = 0; i < radius->starts.n; i++)
+		linked[radius->starts.v[i].object] = true;
+	return linked;
+}
+
+/* What is wrong with it, and what of it runs. */
+static int judge(const struct options *o, struct judged *j, struct sap_err *err)
+{
+	bool *linked;
+	int r = 0;
+
+	if (!o->no_advisories)
+		r = cli_advise(&o->advice, j->facts, &j->findings, err);
+	if (r == 0 && j->host && !o->no_evidence)
+		r = cli_evidence_of_host(o->store, o->common.quiet, &j->evidence, err);
+	if (r < 0)
+		return r;
+	linked = linked_objects(j->facts, &j->radius);
+	r = linked ? sap_states_compute(j->facts, j->tree, linked, j->evidence, j->findings,
+					&j->states, err)
+		   : sap_err_nomem(err);
+	free(linked);
+	return r;
+}
+
+static int report(const struct options *o, const struct judged *j, const struct cpu *cpu)
+{
+	const struct sap_scan_view view = {
+		.facts = j->facts,
+		.radius = &j->radius,
+		.cpu_level = cpu->level,
+		.cpu_of_host = cpu->of_host,
+		.with_files = o->files,
+		.findings = j->findings,
+		.show_suppressed = o->show_suppressed,
+		.states = j->evidence ? j->states : NULL,
+		.show_processes = o->processes,
+		.functions_of = o->functions,
+	};
 	struct output output;
+	int status = cli_output_open(&output, &o->common);
+
+	if (status != STATUS_OK)
+		return status;
+	if (o->advice.explain)
+		sap_report_explain(output.report, &view);
+	else
+		sap_report_scan(output.report, &view);
+	return cli_output_close(&output);
+}
+
+static int judge_and_report(const struct options *o, struct judged *j, struct sap_err *err)
+{
+	const struct cpu cpu = cli_cpu(j->facts, o->cpu);
+	const struct sap_link_options link_options = { .cpu_level = cpu.level };
+	struct sap_link *link = sap_link_new(j->facts, j->tree, &link_options);
 	int r;
 
 	if (!link)
 		return sap_err_nomem(err);
-	r = sap_radius_compute(facts, tree, link, &radius, err);
-	if (r == 0 && !o->no_advisories)
-		r = cli_advise(&o->advice, facts, &findings, err);
-	if (r == 0 && findings)
-		r = cli_note_states(findings, &radius, err);
-	if (r == 0) {
-		const struct sap_scan_view view = {
-			.facts = facts,
-			.radius = &radius,
-			.cpu_level = cpu.level,
-			.cpu_of_host = cpu.of_host,
-			.with_files = o->files,
-			.findings = findings,
-			.show_suppressed = o->show_suppressed,
-		};
-
-		r = cli_output_open(&output, &o->common);
-		if (r == STATUS_OK) {
-			if (o->advice.explain)
-				sap_report_explain(output.report, &view);
-			else
-				sap_report_scan(output.report, &view);
-			r = cli_output_close(&output);
-		}
-	}
-	sap_findings_free(findings);
-	sap_radius_clear(&radius);
+	r = sap_radius_compute(j->facts, j->tree, link, &j->radius, err);
+	if (r == 0)
+		r = judge(o, j, err);
+	if (r == 0)
+		r = report(o, j, &cpu);
 	sap_link_free(link);
 	return r;
 }
 
-static int scan(const struct options *o, struct sap_facts **facts, struct sap_tree **tree,
-		struct sap_err *err)
+static int scan(const struct options *o, struct judged *j, struct sap_err *err)
 {
 	const struct loading loading = { &o->common, .symbols = o->facts != NULL };
 	struct target target;
 	int r = cli_target_parse(o->target, &target, err);
 
 	if (r == 0)
-		r = cli_target_load(&target, &loading, facts, err);
+		r = cli_target_load(&target, &loading, &j->facts, err);
 	if (r == 0 && o->facts)
-		r = cli_facts_write(*facts, o->facts, err);
+		r = cli_facts_write(j->facts, o->facts, err);
 	if (r < 0)
 		return r;
-	*tree = sap_tree_new(*facts);
-	if (!*tree)
+	j->host = target.kind == TARGET_HOST;
+	if (!j->host && (o->processes || o->functions || o->store))
+		return sap_err_set(
+			err, SAP_EUSAGE,
+			"--processes, --functions and --store are about this host, not %s",
+			o->target);
+	j->tree = sap_tree_new(j->facts);
+	if (!j->tree)
 		return sap_err_nomem(err);
-	r = sap_tree_note_loops(*tree, *facts, err);
+	r = sap_tree_note_loops(j->tree, j->facts, err);
 	if (r == 0)
-		r = sap_tree_own(*tree, *facts, err);
-	return r < 0 ? r : report(o, *facts, *tree, err);
+		r = sap_tree_own(j->tree, j->facts, err);
+	return r < 0 ? r : judge_and_report(o, j, err);
 }
 
 static int run(int argc, char **argv)
 {
-	struct sap_facts *facts = NULL;
-	struct sap_tree *tree = NULL;
+	struct judged j = { .host = false };
 	struct sap_err err = { 0 };
 	struct options o;
 	int r = parse(argc, argv, &o);
 
 	if (r >= 0)
 		return r;
-	r = scan(&o, &facts, &tree, &err);
-	sap_tree_free(tree);
-	sap_facts_free(facts);
+	r = scan(&o, &j, &err);
+	sap_states_free(j.states);
+	sap_evidence_free(j.evidence);
+	sap_findings_free(j.findings);
+	sap_radius_clear(&j.radius);
+	sap_tree_free(j.tree);
+	sap_facts_free(j.facts);
 	return r < 0 ? cli_fail(&err) : r;
 }
 

@@ -43,6 +43,7 @@ static int find_helper(const char *name, char *path, size_t size, struct sap_err
 		name);
 }
 
+/* output -1: nowhere. */
 static int spawn(const char *path, char *const argv[], int input, int output, pid_t *pid,
 		 struct sap_err *err)
 {
@@ -52,7 +53,9 @@ static int spawn(const char *path, char *const argv[], int input, int output, pi
 	if (posix_spawn_file_actions_init(&actions) != 0)
 		return sap_err_nomem(err);
 	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	if (r == 0)
+	if (r == 0 && output < 0)
+		r = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	else if (r == 0)
 		r = posix_spawn_file_actions_adddup2(&actions, output, 1);
 	if (r == 0 && input >= 0)
 		r = posix_spawn_file_actions_adddup2(&actions, input, CLI_HELPER_INPUT);
@@ -90,6 +93,20 @@ int cli_helper_start(const char *name, char *const argv[], int input, struct hel
 	if (r == 0)
 		out->output = sap_steal_fd(&read_end);
 	return r;
+}
+
+int cli_helper_socket(const char *name, char *const argv[], int socket, pid_t *pid,
+		      struct sap_err *err)
+{
+	int sap_cleanup_fd end = fcntl(socket, F_DUPFD_CLOEXEC, ABOVE);
+	char path[PATH_MAX];
+	int r = find_helper(name, path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
+	if (end < 0)
+		return sap_err_sys(err, errno, "cannot make descriptors for %s", name);
+	return spawn(path, argv, end, -1, pid, err);
 }
 
 int cli_helper_wait(struct helper *helper, int *status, struct sap_err *err)

@@ -63,7 +63,8 @@
 #include "cli/cli.h"
 #include "extract/extract.h"
 
-static const struct command *const commands[] = { &cmd_scan, &cmd_links, &cmd_db };
+static const struct command *const commands[] = { &cmd_scan, &cmd_links, &cmd_watch, &cmd_run,
+						  &cmd_db };
 
 enum { N_COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -120,28 +120,33 @@ enum common_result cli_common_option(struct common *common, const struct command
 
 /* ---- where the answer goes -------------------------------------------------------------- */
 
-static unsigned terminal_width(void)
+static unsigned terminal_width(int fd)
 {
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+	if (ioctl(fd, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
 		return 80;
 	return size.ws_col < 40 ? 40 : size.ws_col;
 }
 
 int cli_output_open(struct output *output, const struct common *common)
 {
-	bool terminal = !common->output && isatty(STDOUT_FILENO);
+	return cli_output_open_to(output, common, STDOUT_FILENO);
+}
+
+int cli_output_open_to(struct output *output, const struct common *common, int fd)
+{
+	bool terminal = !common->output && isatty(fd);
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	const struct sap_report_options options = {
 		.format = common->format,
-		.width = terminal ? terminal_width() : 0,
+		.width = terminal ? terminal_width(fd) : 0,
 		.color = terminal && !common->no_color && !(no_color && *no_color) &&
 			 !(term && strcmp(term, "dumb") == 0),
 		.verbose = common->verbose,
 	};
 
-	*output = (struct output){ .common = common };
+	*output = (struct output){ .common = common, .fd = fd };
 	sap_buf_init(&output->buf, 4 * SAP_GIB);
 	output->report = sap_report_new(&options, &output->buf);
 	if (!output->report) {
@@ -157,7 +162,7 @@ static int write_out(const struct output *output, struct sap_err *err)
 	int sap_cleanup_fd fd = -1;
 
 	if (!path)
-		return sap_fd_write_all(STDOUT_FILENO, output->buf.p, output->buf.n, err);
+		return sap_fd_write_all(output->fd, output->buf.p, output->buf.n, err);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
 	if (fd < 0)
 		return sap_err_sys(err, errno, "cannot write %s", path);

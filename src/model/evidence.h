@@ -190,6 +190,7 @@ struct sap_evidence {
 	struct sap_str host;
 	int64_t boot_time; /* when the kernel started, as it said at the first look; 0: not asked yet */
 	int64_t start, end; /* the window; equal for a single look */
+	bool narrow;        /* of some processes only: what it does not hold may have been */
 	SAP_VEC(struct sap_gap) gaps;
 	uint64_t processes_seen;   /* distinct ones */
 	uint64_t processes_hidden; /* that could not be looked into, at the last look */
@@ -253,8 +254,9 @@ int sap_evidence_unobserved(struct sap_evidence *e, uint32_t file, struct sap_st
 			    struct sap_str reason, struct sap_err *err);
 
 /* Adds everything of `from` to `e` (another window of the same host, or a look at /proc): windows
- * are joined, what lies between them is a gap; counts and losses are summed. Where the boots
- * differ, living processes of the older are ended. */
+ * are joined, what lies between them is a gap; counts and losses are summed. A narrow window
+ * beside a whole one adds what it saw, but is no part of the window. Where the boots differ,
+ * living processes of the older are ended. */
 int sap_evidence_merge(struct sap_evidence *e, const struct sap_evidence *from,
 		       struct sap_err *err);
 

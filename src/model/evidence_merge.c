@@ -64,8 +64,9 @@ static int merge_roots(struct merge *m, struct sap_err *err)
 	return 0;
 }
 
+/* probes: what they did not see may be taken over. */
 static bool join_file(struct sap_evidence *e, struct sap_seen_file *to,
-		      const struct sap_seen_file *from)
+		      const struct sap_seen_file *from, bool probes)
 {
 	bool newer = from->last_seen >= to->last_seen, ok = true;
 
@@ -80,6 +81,10 @@ static bool join_file(struct sap_evidence *e, struct sap_seen_file *to,
 		to->load_time = from->load_time;
 		ok = ok && sap_evidence_text(e, from->load_time_why, &to->load_time_why);
 	}
+	to->first_seen = earlier(to->first_seen, from->first_seen);
+	to->last_seen = later(to->last_seen, from->last_seen);
+	if (!probes)
+		return ok;
 	/* Probes of either count; that one of two watches did not ask takes nothing away. */
 	if (from->observed == SAP_OBSERVED_PROBED || to->observed == SAP_OBSERVED_NOT_ASKED ||
 	    (from->observed == SAP_OBSERVED_NOT && to->observed == SAP_OBSERVED_NOT && newer)) {
@@ -94,13 +99,28 @@ static bool join_file(struct sap_evidence *e, struct sap_seen_file *to,
 		}
 		to->observed = from->observed;
 	}
-	to->first_seen = earlier(to->first_seen, from->first_seen);
-	to->last_seen = later(to->last_seen, from->last_seen);
 	return ok;
+}
+
+/* Probes of a narrow window: that nobody of the few entered a function says nothing of the others. */
+static void forget_probes(struct sap_evidence *e)
+{
+	for (size_t i = 0; i < e->files.n; i++) {
+		struct sap_seen_file *f = &e->files.v[i];
+
+		f->observed = SAP_OBSERVED_NOT_ASKED;
+		f->reason = (struct sap_str){ 0 };
+		f->observed_since = 0;
+		f->n_functions = f->n_probed = f->n_refused = 0;
+	}
 }
 
 static int merge_files(struct merge *m, struct sap_err *err)
 {
+	bool probes = !m->from->narrow || m->to->narrow || !m->to->start;
+
+	if (m->to->narrow && !m->from->narrow)
+		forget_probes(m->to);
 	for (uint32_t i = 0; i < m->from->files.n; i++) {
 		const struct sap_seen_file *f = &m->from->files.v[i];
 		int r = 0;
@@ -111,7 +131,7 @@ static int merge_files(struct merge *m, struct sap_err *err)
 							&m->files[i], NULL, err));
 		if (r < 0)
 			return r;
-		if (m->files[i] != SAP_NONE && !join_file(m->to, &m->to->files.v[m->files[i]], f))
+		if (m->files[i] != SAP_NONE && !join_file(m->to, &m->to->files.v[m->files[i]], f, probes))
 			return sap_err_nomem(err);
 	}
 	return 0;
@@ -279,12 +299,23 @@ static int end_all(struct sap_evidence *e, struct sap_err *err)
 	return r;
 }
 
+/* Of a narrow window and a whole one the whole one stays: it alone says what was not. */
 static int merge_window(struct merge *m, struct sap_err *err)
 {
 	struct sap_evidence *to = m->to;
 	const struct sap_evidence *from = m->from;
 	int r = 0;
 
+	to->processes_seen += from->processes_seen - m->known;
+	if (from->narrow && !to->narrow && to->start)
+		return 0;
+	if (!from->narrow && to->narrow) {
+		to->start = to->end = 0;
+		to->gaps.n = 0;
+		to->losses = (struct sap_losses){ 0 };
+		to->means = (struct sap_means){ 0 };
+	}
+	to->narrow = from->narrow;
 	for (size_t i = 0; r == 0 && i < from->gaps.n; i++)
 		r = skip_full(sap_evidence_gap(to, from->gaps.v[i].start, from->gaps.v[i].end,
 					       from->gaps.v[i].reason, err));
@@ -319,7 +350,6 @@ static int merge_window(struct merge *m, struct sap_err *err)
 	to->losses.opens += from->losses.opens;
 	to->losses.files += from->losses.files;
 	to->losses.ceiling += from->losses.ceiling;
-	to->processes_seen += from->processes_seen - m->known;
 	return 0;
 }
 

@@ -16,7 +16,7 @@ struct sap_evstore {
 	struct sap_evmem mem;
 	int lock;
 	int64_t window; /* 0: not in the file yet */
-	bool begun, narrow;
+	bool begun;
 };
 
 /* ---- the place -------------------------------------------------------------------------- */
@@ -195,11 +195,6 @@ void sap_evstore_close(struct sap_evstore *s)
 
 /* ---- windows ---------------------------------------------------------------------------- */
 
-void sap_evstore_narrow(struct sap_evstore *s)
-{
-	s->narrow = true;
-}
-
 static bool no_space(const struct sap_err *err)
 {
 	return err->sys_errno == ENOSPC || err->sys_errno == EDQUOT || err->sys_errno == EFBIG;
@@ -252,7 +247,6 @@ int sap_evstore_write(struct sap_evstore *s, const struct sap_evidence *e, struc
 				 .mem = &s->mem,
 				 .e = e,
 				 .window = s->window,
-				 .narrow = s->narrow,
 				 .lazy = true };
 	int r = 0;
 

@@ -26,10 +26,6 @@ struct sap_evstore;
  * version. */
 int sap_evstore_open(const char *path, struct sap_evstore **out, struct sap_err *err);
 
-/* Before begin: the watch looks at some processes only (--pid, --cgroup). Else processes that
- * were living when the last window ended and are not in this one count as ended. */
-void sap_evstore_narrow(struct sap_evstore *s);
-
 /* Begins a window and writes it; former windows are joined, by what they saw, as
  * sap_evidence_merge does it. The set stays the window's until the next begin or close. SAP_EIO with
  * "no space left" (sys_errno ENOSPC, EDQUOT, EFBIG): the window has begun, and the next write

@@ -125,7 +125,6 @@ struct sap_evset {
 	int64_t window;         /* the set's number */
 	const int64_t *entered; /* joined set: when functions were last known to be entered */
 	int64_t last_look;      /* what was last seen then has no time of its own; 0: none */
-	bool narrow;
 	bool lazy;  /* begins a transaction before the first change */
 	bool begun; /* and has done so */
 };

@@ -438,7 +438,7 @@ int sap_evset_write_window(struct sap_evset *s, struct sap_err *err)
 		text(e->means.maps),
 		text(e->means.functions),
 		text(e->means.opens),
-		number(s->narrow),
+		number(e->narrow),
 		moment(find_last_look(e)),
 	};
 	const unsigned n = sizeof(c) / sizeof(c[0]);

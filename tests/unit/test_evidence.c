@@ -239,6 +239,40 @@ static void another_boot_has_ended_all_processes(void)
 	sap_evidence_free(b);
 }
 
+/* A watch of one process, beside a look at all: its window and its probes say nothing of the others. */
+static void a_narrow_window_is_no_window(void)
+{
+	struct sap_evidence *narrow = new_set(), *whole = new_set();
+	uint32_t lib = file_of(narrow, 2, "/lib/b.so"), p = process_of(narrow, 10, 1, lib);
+
+	narrow->narrow = true;
+	narrow->start = 1000;
+	narrow->end = 9000;
+	narrow->losses.hits = 5;
+	narrow->files.v[lib].observed = SAP_OBSERVED_PROBED;
+	narrow->files.v[lib].n_probed = 7;
+	sap_evidence_entered(narrow, lib, 64, SAP_STR("f"), p, 1500, NULL, &err);
+	whole->start = whole->end = 9500;
+	file_of(whole, 2, "/lib/b.so");
+	CHECK_OK(sap_evidence_merge(narrow, whole, &err), &err);
+	CHECK(!narrow->narrow);
+	CHECK_INT(narrow->start, 9500);
+	CHECK_INT(narrow->losses.hits, 0);
+	CHECK_INT(narrow->gaps.n, 0);
+	CHECK_INT(narrow->functions.n, 1);
+	CHECK_INT(narrow->files.v[lib].observed, SAP_OBSERVED_NOT_ASKED);
+	CHECK_INT(narrow->files.v[lib].n_probed, 0);
+	narrow->narrow = true;
+	narrow->files.v[lib].observed = SAP_OBSERVED_PROBED;
+	CHECK_OK(sap_evidence_merge(whole, narrow, &err), &err);
+	CHECK(!whole->narrow);
+	CHECK_INT(whole->start, 9500);
+	CHECK_INT(whole->functions.n, 1);
+	CHECK_INT(whole->files.v[0].observed, SAP_OBSERVED_NOT_ASKED);
+	sap_evidence_free(narrow);
+	sap_evidence_free(whole);
+}
+
 /* Random adding and ending against plain lists. */
 static void random_lives(void)
 {
@@ -292,6 +326,7 @@ int main(void)
 	a_file_is_its_identity_and_not_its_path();
 	windows_join();
 	another_boot_has_ended_all_processes();
+	a_narrow_window_is_no_window();
 	random_lives();
 	return check_done();
 }

@@ -140,15 +140,14 @@ static struct sap_evidence *read_store(int64_t since)
 }
 
 /* One window, written and closed. */
-static void write_window(const struct sap_evidence *e, bool narrow)
+static void write_window(struct sap_evidence *e, bool narrow)
 {
 	struct sap_evstore *s = open_store();
 	struct sap_err err = { 0 };
 
 	if (!s)
 		return;
-	if (narrow)
-		sap_evstore_narrow(s);
+	e->narrow = narrow;
 	CHECK_OK(sap_evstore_begin(s, e, &err), &err);
 	sap_evstore_close(s);
 }

@@ -3,7 +3,11 @@
 
 #include "judge_world.h"
 
+#include <sched.h>
+#include <sqlite3.h>
+
 #include "advisory/judge_int.h"
+#include "base/limits.h"
 
 static const char debian_rows[] =
 	"source debian-dsa Debian date=2026-02-16 covers=Debian:12;"
@@ -550,8 +554,166 @@ static void types_of_purls_are_ecosystems(void)
 	CHECK_STR(sap_space_str(&court.spaces[2]), "ubuntu-pro:22.04");
 }
 
+/* ---- many units ------------------------------------------------------------------------- */
+
+enum { UNITS = 400 };
+
+static struct sap_store *many_rows(void)
+{
+	struct sap_store *store;
+	struct sap_buf rows;
+
+	sap_buf_init(&rows, SAP_MIB);
+	sap_buf_puts(&rows, SAP_STR("source debian-cve Debian date=2026-02-15;"));
+	for (unsigned i = 0; i < UNITS; i++)
+		for (unsigned k = 0; k < 4; k++)
+			sap_buf_printf(&rows,
+				       "record CVE-2024-%u/s%u-%u alias=X-%u-%u;claim Debian:12 "
+				       "s%u affected introduced=0 fixed=1:%u-%u;",
+				       1000 + (i * 37 + k * 11) % UNITS, i, k, i, k, i,
+				       k == 3 ? 0 : 2, k);
+	for (unsigned i = 0; i < UNITS; i += 5)
+		sap_buf_printf(&rows, "epss CVE-2024-%u 0.5 0.5;function CVE-2024-%u p f%u;",
+			       1000 + i, 1000 + i, i);
+	sap_buf_putc(&rows, '\0');
+	store = make_store((const char *)rows.p);
+	sap_buf_clear(&rows);
+	return store;
+}
+
+static struct sap_facts *many_packages(void)
+{
+	struct sap_facts *facts = make_system("debian", "12");
+	char words[96];
+
+	for (unsigned i = 0; i < UNITS; i++) {
+		unsigned k = i * 29 % UNITS;
+
+		/* Every seventh is of another line. */
+		snprintf(words, sizeof(words), "lib%u %u:1-1 s%u", i, k % 7 ? 1 : 9, k);
+		add_deb(facts, words);
+		snprintf(words, sizeof(words), "s%u %u:1-1", k, k % 7 ? 1 : 9);
+		add_deb(facts, words);
+	}
+	finish(facts);
+	return facts;
+}
+
+static void put_finding(struct sap_buf *out, const struct sap_finding *f)
+{
+	sap_buf_printf(out, "%.*s %.*s %u %.*s %.*s %.*s %g %u", SAP_FMT(f->id),
+		       SAP_FMT(f->package), f->status, SAP_FMT(f->name), SAP_FMT(f->version),
+		       SAP_FMT(f->fixed_version), f->epss, f->n_functions);
+	for (uint32_t i = 0; i < f->n_aliases; i++)
+		sap_buf_printf(out, " %.*s", SAP_FMT(f->aliases[i]));
+	for (uint32_t i = 0; i < f->n_packages; i++)
+		sap_buf_printf(out, " %u", f->packages[i]);
+	sap_buf_putc(out, '\n');
+}
+
+static void judge_into(struct sap_buf *out, struct sap_facts *facts, struct sap_store *store)
+{
+	struct sap_findings *found = judge_with(facts, store, "");
+
+	sap_buf_init(out, 64 * SAP_MIB);
+	for (size_t i = 0; i < found->list.n; i++)
+		put_finding(out, &found->list.v[i]);
+	for (size_t i = 0; i < found->not_judged.n; i++)
+		sap_buf_printf(out, "%u %.*s\n", found->not_judged.v[i].package,
+			       SAP_FMT(found->not_judged.v[i].reason));
+	sap_buf_printf(out, "%u judged, %u fixed, %zu found\n", found->n_judged,
+		       found->n_status[SAP_STATUS_FIXED], found->list.n);
+	CHECK(found->list.n > UNITS && found->not_judged.n > 0);
+	sap_findings_free(found);
+}
+
+/* With one processor there is one thread. */
+static void threads_find_what_one_finds(void)
+{
+	struct sap_store *store = many_rows();
+	struct sap_facts *facts = many_packages();
+	struct sap_buf one, many;
+	cpu_set_t all, single;
+
+	CHECK_INT(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&single);
+	for (int i = 0; i < CPU_SETSIZE && CPU_COUNT(&single) == 0; i++)
+		if (CPU_ISSET(i, &all))
+			CPU_SET(i, &single);
+	CHECK_INT(sched_setaffinity(0, sizeof(single), &single), 0);
+	judge_into(&one, facts, store);
+	CHECK_INT(sched_setaffinity(0, sizeof(all), &all), 0);
+	for (int i = 0; i < 5; i++) {
+		judge_into(&many, facts, store);
+		CHECK(sap_str_eq(sap_buf_str(&one), sap_buf_str(&many)));
+		sap_buf_clear(&many);
+	}
+	/* Where the file is gone, one thread does it all. */
+	unlink(store_path);
+	judge_into(&many, facts, store);
+	CHECK(sap_str_eq(sap_buf_str(&one), sap_buf_str(&many)));
+	sap_buf_clear(&many);
+	sap_buf_clear(&one);
+	sap_facts_free(facts);
+	drop_store(store);
+}
+
+static void a_claim_that_names_a_binary_is_found(void)
+{
+	struct sap_store *store =
+		make_store("source x x;record CVE-2024-1;"
+			   "claim Debian:12 libb affected introduced=0 fixed=2 by=binary;"
+			   "record CVE-2024-2;claim Debian libb affected introduced=0 fixed=2;"
+			   "record CVE-2024-3;claim Debian:12 src affected introduced=0 fixed=2;");
+	struct sap_facts *facts = make_system("debian", "12");
+	struct sap_findings *found;
+
+	add_deb(facts, "libb 1 src 1");
+	found = judge(facts, store);
+	CHECK_INT(found->list.n, 2);
+	CHECK_STR(finding(found, "CVE-2024-1", "")->name, "libb");
+	CHECK_STR(finding(found, "CVE-2024-3", "")->name, "src");
+	sap_findings_free(found);
+	/* An explanation names what does not count, too. */
+	found = judge_with(facts, store, "CVE-2024-2");
+	CHECK(finding(found, "CVE-2024-2", "")->n_steps > 1);
+	sap_findings_free(found);
+	sap_facts_free(facts);
+	drop_store(store);
+}
+
+/* A damaged claim is the same failure however many look for it. */
+static void damage_is_told_whoever_meets_it(void)
+{
+	const struct sap_judge_options options = { .now = NOW, .max_age = 5 * DAY };
+	struct sap_store *store = many_rows();
+	struct sap_facts *facts = many_packages();
+	struct sap_findings *found = NULL;
+	char first[SAP_ERR_TEXT_MAX] = "";
+	sqlite3 *db = NULL;
+
+	sap_store_close(store);
+	CHECK_INT(sqlite3_open(store_path, &db), SQLITE_OK);
+	CHECK_INT(sqlite3_exec(db, "UPDATE package SET claims='x' WHERE id%50=7", NULL, NULL, NULL),
+		  SQLITE_OK);
+	sqlite3_close(db);
+	CHECK_OK(sap_store_open(store_path, &store, &err), &err);
+	for (int i = 0; i < 5; i++) {
+		CHECK_INT(sap_judge(facts, store, NULL, &options, &found, &err), SAP_EFORMAT);
+		CHECK(strstr(err.text, "is damaged: a claim about"));
+		if (i == 0)
+			snprintf(first, sizeof(first), "%s", err.text);
+		CHECK_STR(sap_str_of(err.text), first);
+	}
+	sap_facts_free(facts);
+	drop_store(store);
+}
+
 int main(void)
 {
+	threads_find_what_one_finds();
+	a_claim_that_names_a_binary_is_found();
+	damage_is_told_whoever_meets_it();
 	packages_of_one_source_are_one_finding();
 	what_is_known_of_a_vulnerability_comes_along();
 	signed_kernels_are_their_source();

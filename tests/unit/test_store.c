@@ -843,6 +843,184 @@ static void test_a_large_stream(void)
 	close_world(&world);
 }
 
+/* ---- what claims name ------------------------------------------------------------------- */
+
+static int named(const char *space)
+{
+	struct world w;
+	int n = -1;
+
+	if (open_world(&w))
+		n = sap_store_named(w.store, sap_str_of(space));
+	close_world(&w);
+	return n;
+}
+
+#define BOTH (SAP_NAMES_SOURCE | SAP_NAMES_BINARY)
+
+static void test_what_claims_of_a_space_name(void)
+{
+	static const char plain[] = OSV "record\tV-1\nclaim\tDebian:12\ta\taffected\n"
+					"claim\tDebian:12\tb\taffected\tby=source\n"
+					"claim\tPyPI\ta\taffected\n"
+					"claim\tUbuntu:22.04\ta\taffected\tby=binary\tfixed=1\n";
+	static const char other[] = OSV "record\tV-2\nclaim\tDebian:12\tc\taffected\tby=binary\n";
+	static const char *const odd[] = {
+		"",     "x",       "9",      "7 1z",  "7 1s x",
+		"7 9b", "7 1s,2b", "7\t1b2", "7 -1b", "7 99999999999999999999b"
+	};
+	char text[128];
+
+	clean();
+	import(plain, NULL, NULL);
+	CHECK_INT(named("debian:12"), SAP_NAMES_SOURCE);
+	CHECK_INT(named("pypi"), SAP_NAMES_BINARY);
+	CHECK_INT(named("ubuntu:22.04"), BOTH);
+	CHECK_INT(named("debian:11"), 0);
+	import(other, NULL, NULL);
+	CHECK_INT(named("debian:12"), BOTH);
+	CHECK_INT(named("pypi"), SAP_NAMES_BINARY);
+	/* A version that knows nothing of it has written since, or has written all. */
+	sql("UPDATE meta SET value=value+1 WHERE key='next_record'");
+	CHECK_INT(named("pypi"), BOTH);
+	sql("DELETE FROM meta WHERE key='named_by'");
+	CHECK_INT(named("pypi"), BOTH);
+	import("source\tkev\tx\n", NULL, NULL);
+	CHECK_INT(named("debian:12"), BOTH);
+	CHECK_INT(named("ubuntu:22.04"), BOTH);
+	CHECK_INT(named("pypi"), SAP_NAMES_BINARY);
+	sql("UPDATE meta SET value=7 WHERE key='next_record'");
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		snprintf(text, sizeof(text), "UPDATE meta SET value='%s' WHERE key='named_by'",
+			 odd[i]);
+		sql(text);
+		CHECK_INT(named("pypi"), BOTH);
+	}
+}
+
+/* ---- questions in any order ------------------------------------------------------------- */
+
+enum { IDS = 60 };
+
+/* Every third id has a row, every sixth two functions and an advisory with three names. */
+static void check_id(struct world *w, unsigned i)
+{
+	struct sap_functions f = { 0 };
+	struct sap_names_list names = { 0 };
+	struct sap_vulnerability v;
+	char text[32];
+	struct sap_str id;
+	bool found;
+
+	snprintf(text, sizeof(text), "CVE-2024-%u", 1000 + i);
+	id = sap_str_of(text);
+	CHECK_OK(sap_store_vulnerability(w->store, id, &w->arena, &v, &found, &w->err), &w->err);
+	CHECK_INT(found, i % 3 == 0);
+	CHECK_INT(v.has_epss, i % 3 == 0);
+	CHECK(!v.has_epss || (v.epss > i / 1000.0 - 1e-9 && v.epss < i / 1000.0 + 1e-9));
+	CHECK_INT(v.kev, i % 30 == 0);
+	CHECK_OK(sap_store_functions(w->store, id, &w->arena, &f, &w->err), &w->err);
+	CHECK_INT(f.n, i % 6 == 0 ? 2 : 0);
+	CHECK_OK(sap_store_names(w->store, id, &w->arena, &names, &w->err), &w->err);
+	if (CHECK_INT(names.n, i % 6 == 0 ? 2 : 0) && names.n) {
+		snprintf(text, sizeof(text), "A-%u", i);
+		CHECK_STR(names.v[0], text);
+		snprintf(text, sizeof(text), "B-%u", i);
+		CHECK_STR(names.v[1], text);
+	}
+	free(f.v);
+	free(names.v);
+}
+
+static void check_known_names(struct world *w)
+{
+	struct sap_record_names known = { .id = SAP_STR("A-6") };
+	struct sap_names_list names = { 0 };
+
+	claims_of(w, "pypi", "a");
+	for (size_t i = 0; i < w->claims.n; i++)
+		if (sap_str_is(w->claims.v[i].advisory->id, "A-6"))
+			known.row = w->claims.v[i].advisory->row;
+	known.alias = SAP_STR("CVE-2024-1006,B-6");
+	CHECK_OK(sap_store_other_names(w->store, SAP_STR("CVE-2024-1006"), &known, 1, &w->arena,
+				       &names, &w->err),
+		 &w->err);
+	CHECK_INT(names.n, 2);
+	/* What is known is not read again. */
+	known.alias = SAP_STR("CVE-2024-1006,C-6");
+	names.n = 0;
+	CHECK_OK(sap_store_other_names(w->store, SAP_STR("CVE-2024-1006"), &known, 1, &w->arena,
+				       &names, &w->err),
+		 &w->err);
+	if (CHECK_INT(names.n, 2))
+		CHECK_STR(names.v[1], "C-6");
+	free(names.v);
+}
+
+static void test_questions_in_any_order(void)
+{
+	struct sap_buf rows;
+	struct world w;
+
+	sap_buf_init(&rows, SAP_MIB);
+	sap_buf_puts(&rows, SAP_STR(OSV));
+	for (unsigned i = 0; i < IDS; i += 6)
+		sap_buf_printf(&rows, "record\tA-%u\talias=CVE-2024-%u,B-%u\n" CLAIM("a"), i,
+			       1000 + i, i);
+	for (unsigned i = 0; i < IDS; i += 3)
+		sap_buf_printf(&rows, "epss\tCVE-2024-%u\t0.0%02u\t0.5\n", 1000 + i, i);
+	for (unsigned i = 0; i < IDS; i += 30)
+		sap_buf_printf(&rows, "kev\tCVE-2024-%u\tadded=2024-01-01\n", 1000 + i);
+	for (unsigned i = 0; i < IDS; i += 6)
+		sap_buf_printf(&rows, "function\tCVE-2024-%u\tp\tf\nfunction\tCVE-2024-%u\tp\tg\n",
+			       1000 + i, 1000 + i);
+	sap_buf_putc(&rows, '\0');
+	clean();
+	CHECK_INT(import((const char *)rows.p, NULL, NULL), 0);
+	sap_buf_clear(&rows);
+	if (open_world(&w)) {
+		for (unsigned i = 0; i < IDS; i++)
+			check_id(&w, i);
+		for (unsigned i = IDS; i-- > 0;)
+			check_id(&w, i);
+		for (unsigned step = 1; step < IDS; step++)
+			for (unsigned i = 0; i < IDS; i += step) {
+				check_id(&w, i);
+				check_id(&w, i);
+			}
+		for (unsigned i = 0; i < 10 * IDS; i++)
+			check_id(&w, i * 7919 % IDS);
+		check_known_names(&w);
+	}
+	close_world(&w);
+}
+
+static void test_a_second_connection(void)
+{
+	struct sap_store *twin = NULL;
+	struct world w, other;
+
+	clean();
+	import(OSV "record\tV-1\n" CLAIM("a"), NULL, NULL);
+	if (open_world(&w)) {
+		other = (struct world){ .store = NULL };
+		sap_arena_init(&other.arena, 0);
+		if (CHECK_OK(sap_store_twin(w.store, &other.store, &w.err), &w.err)) {
+			CHECK_INT(claims_of(&other, "pypi", "a"), 1);
+			CHECK_INT(claims_of(&w, "pypi", "a"), 1);
+			CHECK_STR(other.claims.v[0].advisory->id, "V-1");
+		}
+		close_world(&other);
+		import(OSV "record\tV-2\n" CLAIM("a"), NULL, NULL);
+		CHECK_INT(sap_store_twin(w.store, &twin, &w.err), SAP_ECHANGED);
+		CHECK(!twin);
+		clean();
+		CHECK_INT(sap_store_twin(w.store, &twin, &w.err), SAP_ENOENT);
+		CHECK_INT(claims_of(&w, "pypi", "a"), 1);
+	}
+	close_world(&w);
+}
+
 /* ---- the file --------------------------------------------------------------------------- */
 
 static void test_a_newer_layout(void)
@@ -1153,6 +1331,9 @@ int main(void)
 	test_rows_without_a_source();
 	test_an_endless_line();
 	test_a_large_stream();
+	test_what_claims_of_a_space_name();
+	test_questions_in_any_order();
+	test_a_second_connection();
 	test_a_newer_layout();
 	test_what_is_no_store_is_not_overwritten();
 	test_one_writer_at_a_time();
