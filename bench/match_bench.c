@@ -4,8 +4,9 @@
  * system by it. Makes a store of that many advisories (300,000) about 20,000 source packages,
  * each in the unstable line, a third in the release too, and 4,000 about a kernel; a system with
  * that many packages (1,000), 600 sources in a thousand, mostly up to date, without and with the
- * kernel. Prints the median and the best of 21 runs, and what was found. Links the advisory, version and model libraries,
- * SQLite and libcbor. STORE: where to make the store and leave it; one that is there is used.
+ * kernel. Prints the median and the best of 21 runs, and what was found. Judging uses as many threads
+ * as it may have processors: `taskset -c 0` gives it one; processor time is that of all. Links the
+ * advisory, version and model libraries, SQLite and libcbor. STORE: where to make the store and leave it; one that is there is used.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,53 +5,47 @@
 #include "model/purl.h"
 #include "version/cvss.h"
 
-bool sap_judge_keep(struct sap_judge *j, struct sap_str s, struct sap_str *out)
-{
-	*out = (struct sap_str){ 0 };
-	return s.n == 0 || sap_arena_str(&j->out->arena, s, out);
-}
-
 /* ---- what is known of a vulnerability, once --------------------------------------------- */
 
 static int read_functions(struct sap_judge *j, struct sap_known *known, struct sap_err *err)
 {
 	struct sap_functions list = { 0 };
-	int r = sap_store_functions(j->store, known->id, &j->out->arena, &list, err);
+	int r = sap_store_functions(j->store, known->id, &j->unit, &list, err);
 
 	if (r == 0 && list.n) {
-		known->functions =
-			sap_arena_array(&j->out->arena, list.n, sizeof(*known->functions));
+		known->functions = sap_judge_array(j, list.n, sizeof(*known->functions));
 		if (!known->functions)
 			r = sap_err_nomem(err);
 	}
 	for (size_t i = 0; r == 0 && known->functions && i < list.n; i++) {
-		known->functions[i] = (struct sap_function_name){ list.v[i].name, list.v[i].project,
-								  list.v[i].kind };
-		known->n_functions++;
+		struct sap_function_name *to = &known->functions[known->n_functions++];
+
+		to->kind = list.v[i].kind;
+		if (!sap_judge_keep(j, list.v[i].name, &to->name) ||
+		    !sap_judge_keep(j, list.v[i].project, &to->project))
+			r = sap_err_nomem(err);
 	}
 	free(list.v);
 	return r;
 }
 
-static int read_known(struct sap_judge *j, struct sap_known *known, struct sap_err *err)
+static int read_known(struct sap_judge *j, const struct sap_pending *p, struct sap_known *known,
+		      struct sap_err *err)
 {
-	struct sap_arena *arena = &j->out->arena;
-	struct sap_names_list names = { 0 };
-	int r = sap_store_vulnerability(j->store, known->id, arena, &known->v, &known->found, err);
+	struct sap_vulnerability *v = &known->v;
+	struct sap_str *texts[] = { &v->kev_added, &v->kev_due, &v->exploitation, &v->automatable,
+				    &v->impact };
+	int r = sap_store_vulnerability(j->store, known->id, &j->unit, v, &known->found, err);
 
+	for (size_t i = 0; r == 0 && i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (!sap_judge_keep(j, *texts[i], texts[i]))
+			r = sap_err_nomem(err);
 	if (r == 0)
 		r = read_functions(j, known, err);
-	if (r == 0)
-		r = sap_store_names(j->store, known->id, arena, &names, err);
-	if (r == 0 && names.n) {
-		known->names = sap_arena_array(arena, names.n, sizeof(*known->names));
-		if (!known->names)
-			r = sap_err_nomem(err);
-	}
-	for (size_t i = 0; r == 0 && known->names && i < names.n; i++)
-		known->names[known->n_names++] = names.v[i];
-	free(names.v);
-	return r;
+	j->names.n = 0;
+	return r < 0 ? r
+		     : sap_store_other_names(j->store, known->id, p->said, p->n_said, &j->unit,
+					     &j->names, err);
 }
 
 /* ---- names ------------------------------------------------------------------------------ */
@@ -76,17 +70,17 @@ static bool add_alias(struct sap_judge *j, const struct sap_finding *f, struct s
 }
 
 /* Every other name: those the store knows, and the records that spoke here. */
-static int set_aliases(struct sap_judge *j, const struct sap_known *known,
-		       const struct sap_pending *p, struct sap_finding *f, struct sap_err *err)
+static int set_aliases(struct sap_judge *j, const struct sap_pending *p, struct sap_finding *f,
+		       struct sap_err *err)
 {
 	bool ok = true;
 
 	j->aliases.n = 0;
-	for (uint32_t i = 0; ok && i < known->n_names; i++)
-		ok = add_alias(j, f, known->names[i]);
+	for (size_t i = 0; ok && i < j->names.n; i++)
+		ok = add_alias(j, f, j->names.v[i]);
 	for (uint32_t i = 0; ok && i < p->n_said; i++) {
-		const struct sap_advisory *a = p->said[i];
-		struct sap_str list = a->covers.n ? (struct sap_str){ 0 } : a->alias, name;
+		const struct sap_record_names *a = &p->said[i];
+		struct sap_str list = a->bundle ? (struct sap_str){ 0 } : a->alias, name;
 
 		ok = add_alias(j, f, a->id);
 		while (ok && sap_row_list_next(&list, &j->scratch, &name))
@@ -97,7 +91,7 @@ static int set_aliases(struct sap_judge *j, const struct sap_known *known,
 	if (j->aliases.n == 0)
 		return 0;
 	qsort(j->aliases.v, j->aliases.n, sizeof(*j->aliases.v), compare_strs);
-	f->aliases = sap_arena_array(&j->out->arena, j->aliases.n, sizeof(*f->aliases));
+	f->aliases = sap_judge_array(j, j->aliases.n, sizeof(*f->aliases));
 	if (!f->aliases)
 		return sap_err_nomem(err);
 	for (size_t i = 0; i < j->aliases.n; i++) {
@@ -177,7 +171,7 @@ static int set_functions(struct sap_judge *j, const struct sap_known *known, str
 		return 0;
 	while (n < SAP_FUNCTIONS_MAX && sap_row_list_next(&list, NULL, &name))
 		n++;
-	f->functions = sap_arena_array(&j->out->arena, n, sizeof(*f->functions));
+	f->functions = sap_judge_array(j, n, sizeof(*f->functions));
 	if (!f->functions)
 		return sap_err_nomem(err);
 	if (known->n_functions)
@@ -197,6 +191,13 @@ static int set_functions(struct sap_judge *j, const struct sap_known *known, str
 
 /* ---- what it is about ------------------------------------------------------------------- */
 
+/* Whether the unit's findings are about packages of a source, whichever of them it is. */
+static bool purl_is_of_source(const struct sap_unit *unit)
+{
+	return unit->purl_type || unit->type == SAP_PACKAGE_DEB || unit->type == SAP_PACKAGE_RPM ||
+	       unit->type == SAP_PACKAGE_APK;
+}
+
 static void put_purl(struct sap_judge *j, const struct sap_unit *unit, const struct sap_item *item,
 		     struct sap_finding *f)
 {
@@ -206,8 +207,7 @@ static void put_purl(struct sap_judge *j, const struct sap_unit *unit, const str
 	if (unit->purl_type)
 		sap_purl_put_source_of(buf, unit->purl_type, unit->os, unit->release, f->name,
 				       f->version);
-	else if (unit->type == SAP_PACKAGE_DEB || unit->type == SAP_PACKAGE_RPM ||
-		 unit->type == SAP_PACKAGE_APK)
+	else if (purl_is_of_source(unit))
 		sap_purl_put_source(buf, j->facts, unit->type,
 				    unit->source.n ? unit->source : f->name,
 				    unit->source_version.n ? unit->source_version : f->version);
@@ -223,15 +223,27 @@ static int set_subject(struct sap_judge *j, const struct sap_unit *unit,
 {
 	bool binary = unit->source.n == 0 ||
 		      (v->n_claims && j->claims.v[v->claims[0]].names == SAP_NAMES_BINARY);
+	bool same = !binary && unit->source_version.n && purl_is_of_source(unit);
 	struct sap_str version =
 		binary || !unit->source_version.n ? item->version : unit->source_version;
 
+	if (same && j->subject.name.n) {
+		f->name = j->subject.name;
+		f->version = j->subject.version;
+		f->package = j->subject.package;
+		return 0;
+	}
 	if (!sap_judge_keep(j, binary ? item->name : unit->source, &f->name) ||
 	    !sap_judge_keep(j, version, &f->version))
 		return sap_err_nomem(err);
 	put_purl(j, unit, item, f);
 	if (!sap_buf_ok(&j->buf) || !sap_judge_keep(j, sap_buf_str(&j->buf), &f->package))
 		return sap_err_nomem(err);
+	if (same) {
+		j->subject.name = f->name;
+		j->subject.version = f->version;
+		j->subject.package = f->package;
+	}
 	return 0;
 }
 
@@ -263,7 +275,7 @@ static int set_things(struct sap_judge *j, const struct sap_unit *unit, const ui
 {
 	uint64_t n_objects = unit->n_objects;
 
-	f->packages = sap_arena_array(&j->out->arena, n, sizeof(*f->packages));
+	f->packages = sap_judge_array(j, n, sizeof(*f->packages));
 	if (!f->packages)
 		return sap_err_nomem(err);
 	for (uint32_t i = 0; i < n; i++) {
@@ -280,7 +292,7 @@ static int set_things(struct sap_judge *j, const struct sap_unit *unit, const ui
 		qsort(f->packages, f->n_packages, sizeof(*f->packages), compare_numbers);
 	if (n_objects == 0)
 		return 0;
-	f->objects = sap_arena_array(&j->out->arena, n_objects, sizeof(*f->objects));
+	f->objects = sap_judge_array(j, n_objects, sizeof(*f->objects));
 	if (!f->objects)
 		return sap_err_nomem(err);
 	for (uint32_t i = 0; i < unit->n_objects; i++)
@@ -298,7 +310,7 @@ static int set_steps(struct sap_judge *j, const struct sap_verdict *v, struct sa
 {
 	if (!v->n_steps)
 		return 0;
-	f->steps = sap_arena_array(&j->out->arena, v->n_steps, sizeof(*f->steps));
+	f->steps = sap_judge_array(j, v->n_steps, sizeof(*f->steps));
 	if (!f->steps)
 		return sap_err_nomem(err);
 	f->n_steps = v->n_steps;
@@ -314,6 +326,12 @@ static int set_steps(struct sap_judge *j, const struct sap_verdict *v, struct sa
 	return 0;
 }
 
+static bool put_by_text(struct sap_judge *j, struct sap_str s, struct sap_str *out)
+{
+	*out = (struct sap_str){ 0 };
+	return s.n == 0 || sap_arena_str(&j->scratch, s, out);
+}
+
 /* What enriching will need of the verdict, which is gone by then. */
 static int put_by(struct sap_judge *j, const struct sap_verdict *v, struct sap_err *err)
 {
@@ -321,17 +339,27 @@ static int put_by(struct sap_judge *j, const struct sap_verdict *v, struct sap_e
 
 	if (!p)
 		return sap_err_nomem(err);
-	*p = (struct sap_pending){ .id = v->id,
-				   .finding = (uint32_t)j->out->list.n - 1,
-				   .severity = v->severity,
-				   .cvss = v->cvss,
-				   .functions = v->functions,
-				   .n_said = v->n_claims };
-	p->said = sap_arena_alloc(&j->scratch, v->n_claims * sizeof(p->said[0]));
-	if (!p->said)
+	p->finding = (uint32_t)j->out->list.n - 1;
+	p->trial = j->trial;
+	p->severity = v->severity;
+	p->said = sap_arena_array(&j->scratch, v->n_claims, sizeof(*p->said));
+	if (!p->said || !put_by_text(j, v->id, &p->id) || !put_by_text(j, v->cvss, &p->cvss) ||
+	    !put_by_text(j, v->functions, &p->functions))
 		return sap_err_nomem(err);
-	for (uint32_t i = 0; i < v->n_claims; i++)
-		p->said[i] = j->claims.v[v->claims[i]].advisory;
+	for (uint32_t i = 0; i < v->n_claims; i++) {
+		const struct sap_advisory *a = j->claims.v[v->claims[i]].advisory;
+		struct sap_record_names *to = &p->said[p->n_said++];
+
+		/* A record may speak of it in several claims. */
+		if (to > p->said && to[-1].row == a->row) {
+			p->n_said--;
+			continue;
+		}
+		to->row = a->row;
+		to->bundle = a->covers.n > 0;
+		if (!put_by_text(j, a->id, &to->id) || !put_by_text(j, a->alias, &to->alias))
+			return sap_err_nomem(err);
+	}
 	return 0;
 }
 
@@ -380,7 +408,7 @@ static int enrich(struct sap_judge *j, const struct sap_known *known, const stru
 	int r;
 
 	f->id = known->id;
-	r = set_aliases(j, known, p, f, err);
+	r = set_aliases(j, p, f, err);
 	if (r == 0)
 		r = set_functions(j, known, p->functions, f, err);
 	if (r == 0 && !set_scores(j, known, p, f))
@@ -388,24 +416,34 @@ static int enrich(struct sap_judge *j, const struct sap_known *known, const stru
 	return r;
 }
 
-int sap_judge_enrich(struct sap_judge *j, struct sap_err *err)
+int sap_judge_enrich_some(struct sap_judge *j, const struct sap_pending *v, size_t n, size_t from,
+			  size_t to, struct sap_err *err)
 {
-	struct sap_known known = { .n_names = 0 };
+	struct sap_known known = { .found = false };
 	int r = 0;
 
-	if (j->pending.n)
-		qsort(j->pending.v, j->pending.n, sizeof(*j->pending.v), compare_pending);
-	for (size_t i = 0; r == 0 && i < j->pending.n; i++) {
-		const struct sap_pending *p = &j->pending.v[i];
-
-		if (i == 0 || !sap_str_eq(p->id, p[-1].id)) {
-			known = (struct sap_known){ .n_names = 0 };
-			if (!sap_judge_keep(j, p->id, &known.id))
+	while (from > 0 && from < to && sap_str_eq(v[from].id, v[from - 1].id))
+		from++;
+	for (size_t i = from; r == 0 && i < n; i++) {
+		if (i == from || !sap_str_eq(v[i].id, v[i - 1].id)) {
+			if (i >= to)
+				break;
+			known = (struct sap_known){ .found = false };
+			sap_arena_reset(&j->unit);
+			if (!sap_judge_keep(j, v[i].id, &known.id))
 				return sap_err_nomem(err);
-			r = read_known(j, &known, err);
+			r = read_known(j, &v[i], &known, err);
 		}
 		if (r == 0)
-			r = enrich(j, &known, p, err);
+			r = enrich(j, &known, &v[i], err);
 	}
 	return r;
+}
+
+int sap_judge_enrich(struct sap_judge *j, struct sap_err *err)
+{
+	if (j->pending.n == 0)
+		return 0;
+	qsort(j->pending.v, j->pending.n, sizeof(*j->pending.v), compare_pending);
+	return sap_judge_enrich_all(j, err);
 }

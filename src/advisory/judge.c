@@ -22,7 +22,7 @@ struct system {
 	enum sap_package_type type; /* of its packages; NONE: not known */
 	size_t coverage;            /* its place in the list */
 	SAP_VEC(struct member) members;
-	SAP_VEC(struct sap_item) items;
+	SAP_VEC(struct sap_trial) trials;
 };
 
 /* ---- courts ----------------------------------------------------------------------------- */
@@ -51,6 +51,8 @@ bool sap_court_of(struct sap_judge *j, struct sap_str published, struct sap_cour
 		if (sap_space_parse(rest, &court.spaces[court.n_spaces]))
 			court.n_spaces++;
 	}
+	for (unsigned i = 0; j->store && i < court.n_spaces; i++)
+		court.named[i] = sap_store_named(j->store, sap_space_str(&court.spaces[i]));
 	*out = court;
 	return true;
 }
@@ -288,22 +290,23 @@ static bool same_unit(const struct member *a, const struct member *b)
 	       a->foreign == b->foreign;
 }
 
-static bool make_items(struct sap_judge *j, struct system *s, const struct member *m, size_t n)
+static struct sap_item *make_items(struct sap_judge *j, struct system *s, const struct member *m,
+				   size_t n)
 {
-	s->items.n = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct sap_package *p = &j->facts->packages.v[m[i].package];
-		struct sap_item *item = SAP_VEC_PUSH(&s->items, SAP_PACKAGES_MAX);
+	struct sap_item *items = sap_arena_array(&j->scratch, n, sizeof(*items));
 
-		if (!item ||
-		    !sap_judge_fold(j, &s->court, sap_facts_str(j->facts, p->name), &item->name))
-			return false;
+	for (size_t i = 0; items && i < n; i++) {
+		const struct sap_package *p = &j->facts->packages.v[m[i].package];
+		struct sap_item *item = &items[i];
+
+		if (!sap_judge_fold(j, &s->court, sap_facts_str(j->facts, p->name), &item->name))
+			return NULL;
 		item->version = sap_facts_str(j->facts, p->version);
 		item->arch = sap_facts_str(j->facts, p->arch);
 		item->modularity = sap_facts_str(j->facts, p->modularity);
 		item->package = m[i].package;
 	}
-	return true;
+	return items;
 }
 
 static int skip_signed(struct sap_judge *j, struct system *s, const struct member *m, size_t n,
@@ -320,16 +323,13 @@ static int skip_signed(struct sap_judge *j, struct system *s, const struct membe
 	return r;
 }
 
-static int judge_members(struct sap_judge *j, struct system *s, const struct member *m, size_t n,
-			 struct sap_err *err)
+static int add_trial(struct sap_judge *j, struct system *s, const struct member *m, size_t n,
+		     struct sap_err *err)
 {
 	struct sap_str source = sap_facts_str(j->facts, m->source);
 	struct sap_unit unit = { .type = m->type, .foreign = m->foreign };
-	uint32_t n_skipped = 0;
-	int r;
+	struct sap_trial *trial;
 
-	if (!make_items(j, s, m, n))
-		return sap_err_nomem(err);
 	unit.source_version = sap_facts_str(j->facts, m->version);
 	if (m->type == SAP_PACKAGE_DEB && is_signed_grub(source, unit.source_version)) {
 		source = SAP_STR("grub2");
@@ -340,16 +340,14 @@ static int judge_members(struct sap_judge *j, struct system *s, const struct mem
 	} else if (m->type == SAP_PACKAGE_DEB && is_signed_other(source) && !m->foreign) {
 		return skip_signed(j, s, m, n, err);
 	}
-	if (!sap_judge_fold(j, &s->court, source, &unit.source))
-		return sap_err_nomem(err);
-	unit.items = s->items.v;
+	unit.items = make_items(j, s, m, n);
 	unit.n_items = (uint32_t)n;
-	r = sap_judge_unit(j, &s->court, &unit, &n_skipped, err);
-	if (s->court.covered && !m->foreign) {
-		j->out->n_judged += (uint32_t)n - n_skipped;
-		j->out->coverage.v[s->coverage].packages -= n_skipped;
-	}
-	return r;
+	trial = SAP_VEC_PUSH(&s->trials, SAP_PACKAGES_MAX);
+	if (!unit.items || !trial || !sap_judge_fold(j, &s->court, source, &unit.source))
+		return sap_err_nomem(err);
+	trial->court = &s->court;
+	trial->unit = unit;
+	return 0;
 }
 
 static int judge_system(struct sap_judge *j, struct system *s, struct sap_err *err)
@@ -365,7 +363,17 @@ static int judge_system(struct sap_judge *j, struct system *s, struct sap_err *e
 			;
 		if (s->court.scheme == SAP_VERSION_NONE) /* packages that it does not know */
 			break;
-		r = judge_members(j, s, &s->members.v[i], end - i, err);
+		r = add_trial(j, s, &s->members.v[i], end - i, err);
+	}
+	if (r == 0)
+		r = sap_judge_units(j, s->trials.v, s->trials.n, err);
+	for (size_t i = 0; r == 0 && s->court.covered && i < s->trials.n; i++) {
+		const struct sap_trial *t = &s->trials.v[i];
+
+		if (t->unit.foreign)
+			continue;
+		j->out->n_judged += t->unit.n_items - t->n_skipped;
+		j->out->coverage.v[s->coverage].packages -= t->n_skipped;
 	}
 	return r;
 }
@@ -392,7 +400,7 @@ static int judge_packages(struct sap_judge *j, struct sap_err *err)
 	if (r == 0)
 		r = judge_system(j, &s, err);
 	sap_vec_clear(&s.members);
-	sap_vec_clear(&s.items);
+	sap_vec_clear(&s.trials);
 	return r;
 }
 
@@ -457,8 +465,8 @@ static bool start(struct sap_judge *j, const char *no_store)
 	uint32_t n_sources;
 
 	sap_arena_init(&out->arena, 0);
-	sap_arena_init(&j->scratch, 0);
-	sap_buf_init(&j->buf, SAP_MIB);
+	if (!sap_judge_start(j))
+		return false;
 	out->facts = j->facts;
 	out->now = j->options->now;
 	out->max_age = j->options->max_age;
@@ -484,16 +492,9 @@ int sap_judge(const struct sap_facts *facts, struct sap_store *store, const char
 	if (!j.out)
 		return sap_err_nomem(err);
 	r = start(&j, no_store) ? run(&j, err) : sap_err_nomem(err);
-	if (store)
-		sap_store_forget(store);
-	free(j.claims.v);
-	free(j.verdicts.v);
-	sap_vec_clear(&j.pending);
+	sap_judge_end(&j);
 	sap_vec_clear(&j.copies);
 	free(j.copied);
-	sap_vec_clear(&j.aliases);
-	sap_buf_clear(&j.buf);
-	sap_arena_clear(&j.scratch);
 	if (r < 0) {
 		sap_findings_free(j.out);
 		return r;

@@ -8,6 +8,7 @@
  *     judge_languages.c  packages of languages' own managers
  *     judge_objects.c    ELF objects that no package owns
  *     judge_unit.c       claims of a unit, matched and merged over its binary packages
+ *     judge_threads.c    many units at once
  *     enrich.c           a verdict to a finding: names, scores, functions
  */
 #ifndef SAP_ADVISORY_JUDGE_INT_H
@@ -16,12 +17,13 @@
 #include "advisory/judge.h"
 #include "advisory/match.h"
 
-enum { SAP_PLACE_SPACES = 3 };
+enum { SAP_PLACE_SPACES = 3, SAP_JUDGE_THREADS_MAX = 4 };
 
 /* Where a unit is judged. */
 struct sap_court {
 	struct sap_space space;                    /* with the release, where it is known */
 	struct sap_space spaces[SAP_PLACE_SPACES]; /* all that are looked up */
+	uint8_t named[SAP_PLACE_SPACES];           /* enum sap_names: what claims there name */
 	unsigned n_spaces;
 	enum sap_version_scheme scheme;
 	bool release_known;
@@ -48,6 +50,13 @@ struct sap_unit {
 	const char *purl_type; /* NULL: a package of the facts */
 };
 
+/* A unit and its court, to be judged when others are, too. */
+struct sap_trial {
+	const struct sap_court *court;
+	struct sap_unit unit;
+	uint32_t n_skipped; /* result: items of another line than the distribution's */
+};
+
 /* An unowned object that is a copy of one that a package owns. */
 struct sap_copy {
 	uint32_t package, object;
@@ -58,8 +67,6 @@ struct sap_known {
 	struct sap_str id;
 	bool found;
 	struct sap_vulnerability v;
-	struct sap_str *names;
-	uint32_t n_names;
 	struct sap_function_name *functions;
 	uint32_t n_functions;
 };
@@ -68,9 +75,10 @@ struct sap_known {
 struct sap_pending {
 	struct sap_str id;
 	uint32_t finding; /* index */
+	size_t trial;     /* that it came out of */
 	uint8_t severity;
 	struct sap_str cvss, functions;
-	const struct sap_advisory **said; /* the records that spoke of it, the deciding first */
+	struct sap_record_names *said; /* the records that spoke of it */
 	uint32_t n_said;
 };
 
@@ -79,7 +87,8 @@ struct sap_judge {
 	struct sap_store *store; /* NULL: none */
 	const struct sap_judge_options *options;
 	struct sap_findings *out;
-	struct sap_arena scratch; /* claims, verdicts: gone at the end */
+	struct sap_arena scratch; /* gone at the end */
+	struct sap_arena unit;    /* claims, verdicts: gone with the unit */
 	struct sap_match_options match;
 	struct sap_claims claims;     /* of the unit at hand */
 	struct sap_verdicts verdicts; /* likewise */
@@ -89,7 +98,27 @@ struct sap_judge {
 	bool *copied;                    /* for each object: it is one of them; NULL: none is */
 	SAP_VEC(struct sap_pending) pending;
 	SAP_VEC(struct sap_str) aliases; /* being collected */
+	struct sap_names_list names;     /* the other names of the vulnerability at hand */
+	size_t trial;                    /* the one at hand */
+	struct {
+		struct sap_str name, version, package;
+	} subject; /* of findings about the unit's source; name empty: none was made yet */
+	struct sap_crew *crew; /* one for all threads, each of which has a sap_judge */
+	struct {
+		unsigned char *p;
+		uint64_t n;
+	} room; /* of the findings' arena, for this thread */
 };
+
+/* Begins with an empty one; ends it, and those of all threads. False: out of memory. */
+bool sap_judge_start(struct sap_judge *j);
+void sap_judge_end(struct sap_judge *j);
+
+/* n elements of size bytes in the findings' arena, zeroed; NULL: out of memory. */
+void *sap_judge_array(struct sap_judge *j, uint64_t n, uint64_t size);
+
+/* Judges units that are many, as if one after the other. */
+int sap_judge_units(struct sap_judge *j, struct sap_trial *trials, size_t n, struct sap_err *err);
 
 /* The court of a published space ("debian:12", "PyPI"). False: it names none. */
 bool sap_court_of(struct sap_judge *j, struct sap_str published, struct sap_court *out);
@@ -106,6 +135,10 @@ int sap_judge_unit(struct sap_judge *j, const struct sap_court *court, const str
 /* Adds what is known of each vulnerability. All at once and in the order of their names: their
  * neighbours in the store are read together. */
 int sap_judge_enrich(struct sap_judge *j, struct sap_err *err);
+int sap_judge_enrich_all(struct sap_judge *j, struct sap_err *err); /* these are sorted */
+/* Those of the n, in this order, whose name first comes up in [from, to). */
+int sap_judge_enrich_some(struct sap_judge *j, const struct sap_pending *v, size_t n, size_t from,
+			  size_t to, struct sap_err *err);
 
 /* Makes a finding of a verdict about the unit's items that are named. */
 int sap_judge_finding(struct sap_judge *j, const struct sap_unit *unit,

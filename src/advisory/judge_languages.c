@@ -25,7 +25,8 @@ struct ecosystem {
 
 struct languages {
 	struct owned owned;
-	SAP_VEC(struct ecosystem) ecosystems;
+	SAP_VEC(struct ecosystem *) ecosystems; /* in scratch */
+	SAP_VEC(struct sap_trial) trials;
 };
 
 static bool make_owned(struct sap_judge *j, struct owned *o)
@@ -108,46 +109,55 @@ static bool is_judged_by_owner(struct sap_judge *j, const struct owned *o, uint3
 static int ecosystem_of(struct sap_judge *j, struct languages *l, uint8_t type,
 			struct ecosystem **out, struct sap_err *err)
 {
-	struct ecosystem *e;
+	struct ecosystem *e, **to;
 
 	for (size_t i = 0; i < l->ecosystems.n; i++) {
-		if (l->ecosystems.v[i].type == type) {
-			*out = &l->ecosystems.v[i];
+		if (l->ecosystems.v[i]->type == type) {
+			*out = l->ecosystems.v[i];
 			return 0;
 		}
 	}
-	e = SAP_VEC_PUSH(&l->ecosystems, UINT8_MAX);
-	if (!e)
+	e = sap_arena_zalloc(&j->scratch, sizeof(*e));
+	to = e ? SAP_VEC_PUSH(&l->ecosystems, UINT8_MAX) : NULL;
+	if (!to)
 		return sap_err_nomem(err);
+	*to = e;
 	e->type = type;
 	e->known = sap_court_of(j, sap_str_of(sap_package_type_name(type)), &e->court);
 	*out = e;
 	return e->known ? sap_judge_cover(j, &e->court, &e->coverage, err) : 0;
 }
 
-static int judge_one(struct sap_judge *j, struct languages *l, uint32_t index, struct sap_err *err)
+static int add_package(struct sap_judge *j, struct languages *l, uint32_t index,
+		       struct sap_err *err)
 {
 	const struct sap_package *p = &j->facts->packages.v[index];
-	struct sap_item item = { .version = sap_facts_str(j->facts, p->version),
-				 .arch = sap_facts_str(j->facts, p->arch),
-				 .package = index };
-	struct sap_unit unit = { .items = &item, .n_items = 1, .type = SAP_PACKAGE_NONE };
+	bool foreign = is_judged_by_owner(j, &l->owned, p->database);
+	struct sap_trial *trial;
+	struct sap_item *item;
 	struct ecosystem *e;
-	uint32_t n_skipped;
-	int r;
+	int r = ecosystem_of(j, l, p->type, &e, err);
 
-	/* What is malicious is so whoever ships it. */
-	unit.foreign = is_judged_by_owner(j, &l->owned, p->database);
-	r = ecosystem_of(j, l, p->type, &e, err);
 	if (r < 0 || !e->known)
 		return r;
 	j->out->coverage.v[e->coverage].packages++;
 	if (!j->store)
 		return 0;
-	j->out->n_judged += e->court.covered || unit.foreign;
-	if (!sap_judge_fold(j, &e->court, sap_facts_str(j->facts, p->name), &item.name))
+	j->out->n_judged += e->court.covered || foreign;
+	trial = SAP_VEC_PUSH(&l->trials, SAP_PACKAGES_MAX);
+	item = sap_arena_zalloc(&j->scratch, sizeof(*item));
+	if (!trial || !item ||
+	    !sap_judge_fold(j, &e->court, sap_facts_str(j->facts, p->name), &item->name))
 		return sap_err_nomem(err);
-	return sap_judge_unit(j, &e->court, &unit, &n_skipped, err);
+	item->version = sap_facts_str(j->facts, p->version);
+	item->arch = sap_facts_str(j->facts, p->arch);
+	item->package = index;
+	trial->court = &e->court;
+	/* What is malicious is so whoever ships it. */
+	trial->unit = (struct sap_unit){
+		.items = item, .n_items = 1, .type = SAP_PACKAGE_NONE, .foreign = foreign
+	};
+	return 0;
 }
 
 int sap_judge_languages(struct sap_judge *j, struct sap_err *err)
@@ -161,11 +171,14 @@ int sap_judge_languages(struct sap_judge *j, struct sap_err *err)
 		if (!l.owned.facts && !make_owned(j, &l.owned))
 			r = sap_err_nomem(err);
 		else
-			r = judge_one(j, &l, (uint32_t)i, err);
+			r = add_package(j, &l, (uint32_t)i, err);
 	}
+	if (r == 0)
+		r = sap_judge_units(j, l.trials.v, l.trials.n, err);
 	free(l.owned.owner);
 	free(l.owned.skipped);
 	sap_vec_clear(&l.owned.folders);
 	sap_vec_clear(&l.ecosystems);
+	sap_vec_clear(&l.trials);
 	return r;
 }

@@ -34,14 +34,18 @@ struct judging {
 
 /* ---- claims ----------------------------------------------------------------------------- */
 
-static int fetch(struct judging *g, struct sap_str name, struct sap_err *err)
+/* Claims about a name that may be a source's, a binary package's or both: flags of enum
+ * sap_names. Where no claim of a space names such things, what it says of the name would not be
+ * heard. But an explanation names that, too. */
+static int fetch(struct judging *g, struct sap_str name, unsigned as, struct sap_err *err)
 {
 	struct sap_judge *j = g->j;
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < g->court->n_spaces; i++)
-		r = sap_store_claims(j->store, sap_space_str(&g->court->spaces[i]), name,
-				     &j->scratch, &j->claims, err);
+		if (g->court->named[i] & as || (g->court->named[i] && j->match.explain.n))
+			r = sap_store_claims(j->store, sap_space_str(&g->court->spaces[i]), name,
+					     &j->unit, &j->claims, err);
 	return r;
 }
 
@@ -132,7 +136,7 @@ static int match(struct judging *g, const struct sap_item *item, struct sap_str 
 		return sap_err_nomem(err);
 	round->verdict = j->verdicts.n;
 	round->item = g->n_order;
-	r = sap_match(&subject, h->v, h->n, &j->match, &j->scratch, &j->verdicts, err);
+	r = sap_match(&subject, h->v, h->n, &j->match, &j->unit, &j->verdicts, err);
 	round->n_verdicts = j->verdicts.n - round->verdict;
 	/* From places in what was heard to places among all claims of the unit. */
 	for (size_t i = round->verdict; i < j->verdicts.n; i++)
@@ -217,7 +221,7 @@ static int take_name(struct judging *g, uint32_t from, uint32_t to, bool source_
 
 	g->own = g->j->claims.n;
 	if (!is_source) {
-		r = fetch(g, item->name, err);
+		r = fetch(g, item->name, SAP_NAMES_BINARY, err);
 		special = names(g, g->own, SAP_NAMES_BINARY);
 	}
 	if (r == 0 && special && !g->foreign && epoch_differs(g, is_source ? 0 : g->own, item)) {
@@ -239,12 +243,16 @@ static int take_name(struct judging *g, uint32_t from, uint32_t to, bool source_
 static int match_unit(struct judging *g, struct sap_err *err)
 {
 	const struct sap_unit *unit = g->unit;
+	unsigned as = SAP_NAMES_SOURCE;
 	bool source_names_binary;
 	int r = 0;
 
 	g->j->claims.n = g->j->verdicts.n = 0;
+	for (uint32_t i = 0; i < unit->n_items; i++)
+		if (sap_str_eq(unit->items[i].name, unit->source))
+			as |= SAP_NAMES_BINARY;
 	if (unit->source.n)
-		r = fetch(g, unit->source, err);
+		r = fetch(g, unit->source, as, err);
 	g->n_source = g->j->claims.n;
 	g->own = g->n_source;
 	g->source_speaks = names(g, 0, SAP_NAMES_SOURCE);
@@ -303,7 +311,7 @@ static int merge(struct judging *g, size_t from, size_t to, struct sap_err *err)
 		g->j->out->n_status[worst->status]++;
 		return 0;
 	}
-	items = sap_arena_alloc(&g->j->scratch, g->unit->n_items * sizeof(*items));
+	items = sap_arena_alloc(&g->j->unit, g->unit->n_items * sizeof(*items));
 	if (!items)
 		return sap_err_nomem(err);
 	for (size_t i = from; i < to; i++) {
@@ -359,6 +367,7 @@ int sap_judge_unit(struct sap_judge *j, const struct sap_court *court, const str
 	int r;
 
 	*n_skipped = 0;
+	j->subject.name.n = 0;
 	if (unit->n_items == 0)
 		return 0;
 	g.order = malloc(unit->n_items * sizeof(*g.order));
@@ -368,6 +377,8 @@ int sap_judge_unit(struct sap_judge *j, const struct sap_court *court, const str
 	if (r == 0)
 		r = merge_all(&g, err);
 	*n_skipped = g.n_skipped;
+	sap_store_forget(j->store);
+	sap_arena_reset(&j->unit);
 	free(g.order);
 	sap_vec_clear(&g.rounds);
 	sap_vec_clear(&g.hits);

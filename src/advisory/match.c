@@ -30,6 +30,7 @@ struct matcher {
 	const struct sap_match_options *options;
 	struct sap_arena *arena;
 	struct sap_heard *heard;
+	bool version_valid, source_valid; /* of the subject */
 	SAP_VEC(struct node) nodes;
 	SAP_VEC(struct mention) mentions;
 	uint32_t *slots; /* node + 1; 0: free */
@@ -265,16 +266,20 @@ static enum sap_class class_of(const struct sap_claim *claim, struct sap_str ver
 static void hear(struct matcher *m, const struct sap_claim *claim, struct sap_heard *h)
 {
 	const struct sap_subject *s = m->subject;
+	bool of_source = claim->names == SAP_NAMES_SOURCE && s->source_version.n;
 
 	*h = (struct sap_heard){ .claim = claim, .version = s->version };
-	if (claim->names == SAP_NAMES_SOURCE && s->source_version.n)
+	if (of_source)
 		h->version = s->source_version;
 	h->unfit = (uint8_t)unfit_of(s, claim, h);
 	h->class = (uint8_t)class_of(claim, h->version);
 	if (h->doubt)
 		h->place = SAP_PLACE_INVALID;
 	else if (!h->unfit)
-		h->place = (uint8_t)sap_rule_place(s->scheme, claim->rule, h->version, &h->fixed);
+		h->place =
+			(uint8_t)sap_rule_place_of(s->scheme, claim->rule, h->version,
+						   of_source ? m->source_valid : m->version_valid,
+						   &h->fixed);
 }
 
 /* ---- who speaks of what ----------------------------------------------------------------- */
@@ -437,12 +442,15 @@ static int list_claims(struct matcher *m, const struct sap_case *c, int64_t deci
 static int judge_one(struct matcher *m, const struct node *root, struct sap_verdicts *out,
 		     struct sap_err *err)
 {
-	const struct sap_case c = { m->subject, m->heard, m->speakers + root->at, root->n,
-				    m->options->sources };
+	struct sap_case c = { m->subject,          m->heard, m->speakers + root->at, root->n,
+			      m->options->sources, 0 };
 	struct sap_verdict verdict = { .id = m->nodes.v[root->best].name }, *to;
 	int64_t decider;
 	int r;
 
+	for (uint32_t i = 0; i < c.n; i++)
+		if (!c.heard[c.speakers[i].claim].unfit)
+			c.classes |= 1u << c.heard[c.speakers[i].claim].class;
 	if (!sap_weigh(&c, &verdict, &decider) && !root->explained)
 		return 0;
 	r = list_claims(m, &c, decider, &verdict, err);
@@ -464,6 +472,15 @@ static int compare_verdicts(const void *a, const void *b)
 			   ((const struct sap_verdict *)b)->id);
 }
 
+/* Lists of advisories mostly come in this order. */
+static bool are_sorted(const struct sap_verdicts *v, size_t from)
+{
+	for (size_t i = from + 1; i < v->n; i++)
+		if (compare_verdicts(&v->v[i - 1], &v->v[i]) > 0)
+			return false;
+	return true;
+}
+
 static int run(struct matcher *m, const struct sap_claim *claims, size_t n,
 	       struct sap_verdicts *out, struct sap_err *err)
 {
@@ -473,6 +490,8 @@ static int run(struct matcher *m, const struct sap_claim *claims, size_t n,
 	m->heard = malloc(n * sizeof(*m->heard));
 	if (!m->heard)
 		return sap_err_nomem(err);
+	m->version_valid = sap_rule_valid(m->subject->scheme, m->subject->version);
+	m->source_valid = sap_rule_valid(m->subject->scheme, m->subject->source_version);
 	r = gather(m, claims, n, err);
 	if (r == 0)
 		r = arrange(m, err);
@@ -481,7 +500,7 @@ static int run(struct matcher *m, const struct sap_claim *claims, size_t n,
 			r = judge_one(m, &m->nodes.v[i], out, err);
 	if (r < 0)
 		out->n = first;
-	else if (out->n > first)
+	else if (!are_sorted(out, first))
 		qsort(out->v + first, out->n - first, sizeof(*out->v), compare_verdicts);
 	return r;
 }

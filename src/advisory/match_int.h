@@ -60,6 +60,7 @@ struct sap_case {
 	const struct sap_speaker *speakers; /* those that speak of it */
 	uint32_t n;
 	const struct sap_source *sources; /* may be NULL */
+	unsigned classes;                 /* flags: those of speakers that are fit */
 };
 
 enum { SAP_NOBODY = -1 };
@@ -67,6 +68,11 @@ enum { SAP_NOBODY = -1 };
 /* Fills verdict but for id, claims and steps; *decider gets the index of the speaker that
  * decided, or SAP_NOBODY. False: nothing applies, there is no verdict (status is NOT_AFFECTED). */
 bool sap_weigh(const struct sap_case *c, struct sap_verdict *verdict, int64_t *decider);
+
+/* Whether a version can be compared, and sap_rule_place where that is known. */
+bool sap_rule_valid(enum sap_version_scheme scheme, struct sap_str v);
+enum sap_place sap_rule_place_of(enum sap_version_scheme scheme, struct sap_str rule,
+				 struct sap_str v, bool valid, struct sap_str *fixed);
 
 /* The doubt in words: "the advisory does not name the module's stream". */
 struct sap_str sap_doubt_text(enum sap_doubt doubt);

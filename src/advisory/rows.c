@@ -446,12 +446,23 @@ bool sap_row_list_next(struct sap_str *list, struct sap_arena *arena, struct sap
 bool sap_row_rest_next(struct sap_str *rest, struct sap_arena *arena, struct sap_row_attr *out)
 {
 	while (rest->n > 0) {
-		struct sap_str field, value;
-		bool more;
+		struct sap_str field = *rest, value;
+		const char *end;
+		size_t n = 0;
 
-		field = next_field(rest, &more);
-		if (!sap_str_cut(field, '=', &out->key, &value) || out->key.n == 0)
+		/* Keys are too short for memchr. */
+		while (n < field.n && field.p[n] != '=' && field.p[n] != '\t')
+			n++;
+		*rest = value = sap_str_skip(field, n + 1);
+		if (n == field.n || field.p[n] == '\t')
 			continue;
+		end = value.n && value.p ? memchr(value.p, '\t', value.n) : NULL;
+		if (end)
+			value.n = (size_t)(end - value.p);
+		*rest = sap_str_skip(*rest, value.n + 1);
+		if (n == 0)
+			continue;
+		out->key = (struct sap_str){ field.p, n };
 		out->value = value;
 		if (arena && value.n > 0 && memchr(value.p, '\\', value.n) &&
 		    !sap_row_key_is_list(out->key))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "advisory/match.h"
+#include "advisory/match_int.h"
 #include "advisory/rows.h"
 #include "base/limits.h"
 
@@ -41,6 +41,11 @@ struct rule {
 static bool is_first(struct sap_str version)
 {
 	return sap_str_is(version, "0");
+}
+
+bool sap_rule_valid(enum sap_version_scheme scheme, struct sap_str v)
+{
+	return v.n <= SAP_VERSION_TEXT_MAX && sap_version_valid(scheme, v);
 }
 
 /* Of boundaries: those that are no versions are not compared. */
@@ -136,8 +141,7 @@ static void take_event(struct rule *r, enum event kind, struct sap_str version)
 	else
 		g->ends = true;
 	g->whole = g->introduced && kind != INTRODUCED;
-	if (!is_first(version) &&
-	    (version.n > SAP_VERSION_TEXT_MAX || !sap_version_valid(r->scheme, version))) {
+	if (!is_first(version) && !sap_rule_valid(r->scheme, version)) {
 		g->bad_boundary = true;
 		return;
 	}
@@ -276,14 +280,13 @@ static struct sap_str follow(enum sap_version_scheme scheme, struct sap_str rule
 	return fixed;
 }
 
-enum sap_place sap_rule_place(enum sap_version_scheme scheme, struct sap_str rule, struct sap_str v,
-			      struct sap_str *fixed)
+enum sap_place sap_rule_place_of(enum sap_version_scheme scheme, struct sap_str rule,
+				 struct sap_str v, bool valid, struct sap_str *fixed)
 {
-	struct rule r = { .scheme = scheme, .v = v };
+	struct rule r = { .scheme = scheme, .v = v, .v_valid = valid };
 	enum sap_place place;
 
 	*fixed = (struct sap_str){ 0 };
-	r.v_valid = v.n <= SAP_VERSION_TEXT_MAX && sap_version_valid(scheme, v);
 	read_events(&r, rule);
 	place = place_of(&r);
 	if (place == SAP_PLACE_IN)
@@ -293,4 +296,10 @@ enum sap_place sap_rule_place(enum sap_version_scheme scheme, struct sap_str rul
 		return place;
 	*fixed = r.several ? follow(scheme, rule, r.fix) : r.fix;
 	return SAP_PLACE_IN;
+}
+
+enum sap_place sap_rule_place(enum sap_version_scheme scheme, struct sap_str rule, struct sap_str v,
+			      struct sap_str *fixed)
+{
+	return sap_rule_place_of(scheme, rule, v, sap_rule_valid(scheme, v), fixed);
 }

@@ -6,7 +6,11 @@
 #include "advisory/store_int.h"
 #include "base/fd.h"
 
-enum { STEP_UNIT = 10000 };
+enum { STEP_UNIT = 10000, BY_WORD_MAX = 24 };
+
+/* Blocks of memory that a connection has for itself: at SQLite's common allocator those of several
+ * threads would wait for each other. */
+enum { LOOKASIDE = 8192, LOOKASIDE_N = 32 };
 
 static const char sql_sources[] =
 	"SELECT id, kind, name, origin, ifnull(date, newest), etag, digest, licence, as_of,"
@@ -53,7 +57,7 @@ static char *uri_of(const char *path)
 }
 
 /* What the first bytes say, before SQLite sees the file. */
-static int check_file(const char *path, struct sap_err *err)
+static int check_file(const char *path, struct sap_store_file *file, struct sap_err *err)
 {
 	static const char magic[16] = "SQLite format 3";
 	int sap_cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -70,7 +74,16 @@ static int check_file(const char *path, struct sap_err *err)
 				      "%s is no store of advisories; give another file (--db), or "
 				      "move it away",
 				      path);
+	*file = (struct sap_store_file){ st.st_dev, st.st_ino };
 	return 0;
+}
+
+static bool is_file(const struct sap_store *store)
+{
+	struct stat st;
+
+	return stat(store->q.path, &st) == 0 && st.st_dev == store->file.device &&
+	       st.st_ino == store->file.inode;
 }
 
 static int connect_to(struct sap_store *store, const char *path, struct sap_err *err)
@@ -79,7 +92,7 @@ static int connect_to(struct sap_store *store, const char *path, struct sap_err 
 	static const char settings[] = "PRAGMA trusted_schema=OFF;"
 				       "PRAGMA cache_size=-2048; PRAGMA temp_store=FILE; BEGIN";
 	char *uri sap_cleanup_free = uri_of(path);
-	int rc, r;
+	int rc;
 
 	store->q.path = strdup(path);
 	if (!uri || !store->q.path)
@@ -90,10 +103,12 @@ static int connect_to(struct sap_store *store, const char *path, struct sap_err 
 		return sap_sql_err(&store->q, rc, err);
 	sqlite3_extended_result_codes(store->q.db, 1);
 	sqlite3_limit(store->q.db, SQLITE_LIMIT_LENGTH, SAP_STORE_TEXT_MAX);
+	sqlite3_db_config(store->q.db, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE, LOOKASIDE_N);
 	sqlite3_db_config(store->q.db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_progress_handler(store->q.db, STEP_UNIT, count_steps, store);
-	r = sap_sql_exec(&store->q, settings, err);
-	return r < 0 ? r : sap_store_schema_check(&store->q, err);
+	/* What was looked at and what was opened: another file may have come between. */
+	store->certain = is_file(store);
+	return sap_sql_exec(&store->q, settings, err);
 }
 
 /* ---- sources ---------------------------------------------------------------------------- */
@@ -174,6 +189,7 @@ static int load_space(struct sap_store *store, sqlite3_stmt *st, struct sap_err 
 	s->names = SAP_NAMES_BINARY;
 	if (sap_space_parse(s->text, &space))
 		s->names = (uint8_t)sap_space_names(&space);
+	s->named = SAP_NAMES_SOURCE | SAP_NAMES_BINARY;
 	store->n_spaces++;
 	return 0;
 }
@@ -193,6 +209,57 @@ static int by_id(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+static struct sap_store_space *space_by_id(struct sap_store_space **ids, size_t n, int64_t id)
+{
+	struct sap_store_space key = { .id = id }, *want = &key, **found;
+
+	found = n ? bsearch(&want, ids, n, sizeof(struct sap_store_space *), by_id) : NULL;
+	return found ? *found : NULL;
+}
+
+/* What claims name in each space. A version that did not note it leaves a number behind that is
+ * not the next record's: then they may name anything anywhere. */
+static void take_names(struct sap_store *store, struct sap_store_space **ids, struct sap_str text,
+		       int64_t next_record)
+{
+	struct sap_store_space *space;
+	struct sap_str rest = text;
+	int64_t id;
+	uint8_t by;
+
+	if (text.n > (store->n_spaces + 1) * BY_WORD_MAX || !sap_store_by_next(&text, &id, &by) ||
+	    id != next_record)
+		return;
+	rest = text;
+	while (sap_store_by_next(&text, &id, &by))
+		if (!space_by_id(ids, store->n_spaces, id))
+			return;
+	if (sap_str_trim(text).n)
+		return;
+	for (size_t i = 0; i < store->n_spaces; i++)
+		store->spaces[i].named = store->spaces[i].names;
+	while (sap_store_by_next(&rest, &id, &by)) {
+		space = space_by_id(ids, store->n_spaces, id);
+		space->named |= by;
+	}
+}
+
+static int load_names(struct sap_store *store, struct sap_store_space **ids, struct sap_err *err)
+{
+	static const char text[] = "SELECT a.value, b.value FROM meta a, meta b"
+				   " WHERE a.key='named_by' AND b.key='next_record'";
+	sqlite3_stmt *st;
+	int rc = sqlite3_prepare_v2(store->q.db, text, -1, &st, NULL), r;
+
+	if (rc != SQLITE_OK)
+		return sap_sql_err(&store->q, rc, err);
+	r = sap_sql_step(&store->q, st, err);
+	if (r > 0)
+		take_names(store, ids, sap_sql_column(st, 0), sqlite3_column_int64(st, 1));
+	sqlite3_finalize(st);
+	return r < 0 ? r : 0;
+}
+
 /* A source that speaks about the space. Its dates are those of the one that says the most: a few
  * rows of today in a private list do not make a tracker's list of last year current. */
 static void add_source(struct sap_store_space *space, const struct sap_source *s)
@@ -208,31 +275,22 @@ static void add_source(struct sap_store_space *space, const struct sap_source *s
 }
 
 /* Who speaks about which space. */
-static int load_pairs(struct sap_store *store, struct sap_err *err)
+static int load_pairs(struct sap_store *store, struct sap_store_space **ids, struct sap_err *err)
 {
-	struct sap_store_space key, *want = &key, **ids, **found;
 	sqlite3_stmt *st;
 	int rc, more;
 
-	ids = sap_arena_array(&store->arena, store->n_spaces, sizeof(struct sap_store_space *));
-	if (!ids)
-		return sap_err_nomem(err);
-	for (size_t i = 0; i < store->n_spaces; i++)
-		ids[i] = &store->spaces[i];
-	qsort(ids, store->n_spaces, sizeof(struct sap_store_space *), by_id);
 	rc = sqlite3_prepare_v2(store->q.db, "SELECT space, source FROM source_space", -1, &st,
 				NULL);
 	if (rc != SQLITE_OK)
 		return sap_sql_err(&store->q, rc, err);
 	while ((more = sap_sql_step(&store->q, st, err)) > 0) {
 		uint32_t source = sap_store_source_index(store, sqlite3_column_int64(st, 1));
+		struct sap_store_space *space =
+			space_by_id(ids, store->n_spaces, sqlite3_column_int64(st, 0));
 
-		key.id = sqlite3_column_int64(st, 0);
-		found = bsearch(&want, ids, store->n_spaces, sizeof(struct sap_store_space *),
-				by_id);
-		if (!found || source == store->n_sources)
-			continue;
-		add_source(*found, &store->sources[source]);
+		if (space && source < store->n_sources)
+			add_source(space, &store->sources[source]);
 	}
 	sqlite3_finalize(st);
 	return more;
@@ -240,6 +298,7 @@ static int load_pairs(struct sap_store *store, struct sap_err *err)
 
 static int load_spaces(struct sap_store *store, struct sap_err *err)
 {
+	struct sap_store_space **ids;
 	int64_t n = 0;
 	sqlite3_stmt *st;
 	int r = sap_sql_int(&store->q, "SELECT count(*) FROM space", &n, err), rc, more = 1;
@@ -262,24 +321,45 @@ static int load_spaces(struct sap_store *store, struct sap_err *err)
 	if (r < 0 || more < 0)
 		return r < 0 ? r : more;
 	qsort(store->spaces, store->n_spaces, sizeof(*store->spaces), by_text);
-	return load_pairs(store, err);
+	ids = sap_arena_array(&store->arena, store->n_spaces, sizeof(*ids));
+	if (!ids)
+		return sap_err_nomem(err);
+	for (size_t i = 0; i < store->n_spaces; i++)
+		ids[i] = &store->spaces[i];
+	qsort(ids, store->n_spaces, sizeof(*ids), by_id);
+	r = load_pairs(store, ids, err);
+	return r < 0 ? r : load_names(store, ids, err);
 }
 
 /* ---- the contract ----------------------------------------------------------------------- */
 
-int sap_store_open(const char *path, struct sap_store **out, struct sap_err *err)
+static int make_store(const char *path, struct sap_store **out, struct sap_err *err)
 {
+	struct sap_store_file file;
 	struct sap_store *store;
-	int r = check_file(path, err);
+	int r = check_file(path, &file, err);
 
 	if (r < 0)
 		return r;
 	store = calloc(1, sizeof(*store));
 	if (!store)
 		return sap_err_nomem(err);
+	store->file = file;
 	sap_arena_init(&store->arena, 0);
+	for (unsigned i = 0; i < SAP_R_END - SAP_R_CURSORS; i++)
+		sap_buf_init(&store->cursors[i].asked, SAP_STORE_TEXT_MAX);
 	store->q.texts = sap_store_read_sql;
-	r = connect_to(store, path, err);
+	*out = store;
+	return connect_to(store, path, err);
+}
+
+int sap_store_open(const char *path, struct sap_store **out, struct sap_err *err)
+{
+	struct sap_store *store = NULL;
+	int r = make_store(path, &store, err);
+
+	if (r == 0)
+		r = sap_store_schema_check(&store->q, err);
 	if (r == 0)
 		r = load_sources(store, err);
 	if (r == 0)
@@ -292,11 +372,38 @@ int sap_store_open(const char *path, struct sap_store **out, struct sap_err *err
 	return 0;
 }
 
+/* The inode that the first connection holds open is given to no other file. */
+int sap_store_twin(const struct sap_store *of, struct sap_store **out, struct sap_err *err)
+{
+	struct sap_store *store = NULL;
+	int r;
+
+	if (!of->certain || !sqlite3_threadsafe())
+		return sap_err_set(err, SAP_EUNSUPPORTED, "%s: one connection only", of->q.path);
+	r = make_store(of->q.path, &store, err);
+	if (r == 0 && (!store->certain || store->file.device != of->file.device ||
+		       store->file.inode != of->file.inode))
+		r = sap_err_set(err, SAP_ECHANGED, "%s was replaced", of->q.path);
+	if (r < 0) {
+		sap_store_close(store);
+		return r;
+	}
+	store->sources = of->sources;
+	store->source_ids = of->source_ids;
+	store->n_sources = of->n_sources;
+	store->spaces = of->spaces;
+	store->n_spaces = of->n_spaces;
+	*out = store;
+	return 0;
+}
+
 void sap_store_close(struct sap_store *store)
 {
 	if (!store)
 		return;
 	sap_sql_close(&store->q);
+	for (unsigned i = 0; i < SAP_R_END - SAP_R_CURSORS; i++)
+		sap_buf_clear(&store->cursors[i].asked);
 	sap_arena_clear(&store->arena);
 	free(store->slots);
 	sap_vec_clear(&store->missing);
@@ -322,6 +429,13 @@ const struct sap_store_space *sap_store_space_find(const struct sap_store *store
 	return store->n_spaces ? bsearch(&key, store->spaces, store->n_spaces,
 					 sizeof(*store->spaces), by_text)
 			       : NULL;
+}
+
+uint8_t sap_store_named(const struct sap_store *store, struct sap_str space)
+{
+	const struct sap_store_space *s = sap_store_space_find(store, space);
+
+	return s ? s->named : 0;
 }
 
 bool sap_store_covers(struct sap_store *store, struct sap_str space, int64_t *as_of,

@@ -30,7 +30,12 @@ struct sap_store;
 /* SAP_ENOENT: there is no such file. SAP_EFORMAT: no store, or a damaged one.
  * SAP_EUNSUPPORTED: of a newer version. The sources stay valid as long as the store. */
 int sap_store_open(const char *path, struct sap_store **out, struct sap_err *err);
-void sap_store_close(struct sap_store *store);
+void sap_store_close(struct sap_store *store); /* takes NULL */
+
+/* Another connection to the file that the store has open, for another thread: a store is used by
+ * one at a time. What is borrowed from the first counts for both; close the twin before it.
+ * SAP_ECHANGED: another file has its name now. SAP_EUNSUPPORTED: there can be no other. */
+int sap_store_twin(const struct sap_store *of, struct sap_store **out, struct sap_err *err);
 
 const char *sap_store_path(const struct sap_store *store);
 const struct sap_source *sap_store_sources(const struct sap_store *store, uint32_t *n);
@@ -41,6 +46,9 @@ const struct sap_source *sap_store_sources(const struct sap_store *store, uint32
  * about most packages. */
 bool sap_store_covers(struct sap_store *store, struct sap_str space, int64_t *as_of,
 		      int64_t *checked);
+
+/* What claims of that space may name: flags of enum sap_names. 0: there is no such space. */
+uint8_t sap_store_named(const struct sap_store *store, struct sap_str space);
 
 struct sap_claims {
 	struct sap_claim *v;
@@ -57,7 +65,8 @@ int sap_store_claims(struct sap_store *store, struct sap_str space, struct sap_s
 		     struct sap_arena *arena, struct sap_claims *out, struct sap_err *err);
 void sap_store_forget(struct sap_store *store);
 
-/* What is known of a vulnerability by itself. Texts live in the arena. False: nothing. */
+/* What is known of a vulnerability by itself. Texts live in the arena. False: nothing. This and
+ * the next two are cheapest where ids are asked for in byte order. */
 struct sap_vulnerability {
 	uint8_t severity; /* enum sap_severity */
 	struct sap_str cvss;
@@ -98,6 +107,18 @@ struct sap_names_list {
 
 int sap_store_names(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
 		    struct sap_names_list *out, struct sap_err *err);
+
+/* A record whose names are at hand. */
+struct sap_record_names {
+	int64_t row; /* as in struct sap_advisory */
+	struct sap_str id, alias;
+	bool bundle; /* it covers several vulnerabilities: they are not names of each other */
+};
+
+/* The same where some of the records are known and need not be read. */
+int sap_store_other_names(struct sap_store *store, struct sap_str id,
+			  const struct sap_record_names *known, size_t n_known,
+			  struct sap_arena *arena, struct sap_names_list *out, struct sap_err *err);
 
 /* A known object. */
 struct sap_known_object {

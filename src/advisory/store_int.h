@@ -4,7 +4,8 @@
  *
  *     store_schema.c  the tables, statements, errors of SQLite
  *     store.c         opening, sources, spaces
- *     store_read.c    what matching asks
+ *     store_read.c    what matching asks: claims, objects
+ *     store_known.c   what is known of vulnerabilities
  *     store_export.c  everything, as rows
  *     store_file.c    the next version of the file: lock, copy, rename
  *     store_write.c   streams of rows: lines, transactions, commit
@@ -18,6 +19,7 @@
 #define SAP_ADVISORY_STORE_INT_H
 
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include "advisory/store.h"
 #include "base/limits.h"
@@ -56,6 +58,11 @@ int sap_store_schema_create(const struct sap_sql *q, struct sap_err *err);
 /* SAP_EFORMAT: no store. SAP_EUNSUPPORTED: of a newer version. */
 int sap_store_schema_check(const struct sap_sql *q, struct sap_err *err);
 
+/* meta.named_by: the number that next_record had when it was written, then a word for each space
+ * in which claims say by=: its number and "s", "b" or both. Takes the next off *text; false: none,
+ * or it is not to be understood (*text is not empty then). */
+bool sap_store_by_next(struct sap_str *text, int64_t *id, uint8_t *by);
+
 /* ---- reading ---------------------------------------------------------------------------- */
 
 struct sap_store_space {
@@ -63,8 +70,30 @@ struct sap_store_space {
 	int64_t id;
 	int64_t as_of, checked;
 	uint64_t weight; /* of the source whose dates these are, plus 1; 0: none yet */
-	uint8_t names;   /* enum sap_names */
+	uint8_t names;   /* enum sap_names: of claims that do not say it */
+	uint8_t named;   /* of all its claims: what they may name */
 	bool covered;
+};
+
+/* A table that is read on from where the last question ended. */
+struct sap_store_cursor {
+	sqlite3_stmt *st;     /* NULL: it was not asked yet */
+	struct sap_buf asked; /* the key that was asked for last */
+	bool row;             /* the first row behind that key, or at it; false: none is left */
+};
+
+enum sap_store_read_sql {
+	SAP_R_PACKAGE,
+	SAP_R_RECORDS,
+	SAP_R_RECORD,
+	SAP_R_OBJECT,
+	SAP_R_CURSORS, /* those below have one each */
+	SAP_R_NAME = SAP_R_CURSORS,
+	SAP_R_VULNERABILITY,
+	SAP_R_KEV,
+	SAP_R_EPSS,
+	SAP_R_FUNCTION,
+	SAP_R_END
 };
 
 struct sap_store_advisory {
@@ -72,18 +101,27 @@ struct sap_store_advisory {
 	bool gone; /* its record is not there any more */
 };
 
+struct sap_store_file {
+	dev_t device;
+	ino_t inode;
+};
+
 struct sap_store {
 	struct sap_sql q;
+	struct sap_store_file file; /* that was opened; certain: truly this one */
+	bool certain;
 	struct sap_arena arena;
 	struct sap_source *sources;
 	int64_t *source_ids;
 	uint32_t n_sources;
+	uint32_t last_source;           /* of the record that was read last */
 	struct sap_store_space *spaces; /* by text */
 	size_t n_spaces;
 	/* Advisories given out, by number: open addressing. */
 	struct sap_store_advisory **slots;
 	size_t n_slots, n_used;
 	SAP_VEC(struct sap_store_advisory *) missing; /* of the package at hand, to be read */
+	struct sap_store_cursor cursors[SAP_R_END - SAP_R_CURSORS];
 	uint64_t steps;
 };
 
@@ -138,6 +176,7 @@ struct sap_store_wsource {
 
 struct sap_store_wspace {
 	int64_t id;
+	uint8_t by; /* enum sap_names: claims say by= this */
 	struct sap_space space;
 };
 
@@ -273,6 +312,8 @@ int sap_store_space_of(struct sap_store_writer *w, struct sap_str text, uint32_t
 int sap_store_source_space(struct sap_store_writer *w, uint32_t source, uint32_t space,
 			   bool declared, struct sap_err *err);
 int sap_store_load(struct sap_store_writer *w, struct sap_err *err);
+/* What the next writer goes on with: the table "meta". */
+int sap_store_put_state(struct sap_store_writer *w, struct sap_err *err);
 void sap_store_unload(struct sap_store_writer *w);
 /* Ends what a stream did to its sources: former records of replaced ones go. */
 int sap_store_sources_end(struct sap_store_writer *w, struct sap_err *err);

@@ -3,33 +3,27 @@
 
 #include "advisory/store_int.h"
 
-enum sql {
-	R_PACKAGE,
-	R_RECORDS,
-	R_NAMES,
-	R_VULNERABILITY,
-	R_KEV,
-	R_EPSS,
-	R_FUNCTIONS,
-	R_OBJECT,
-};
-
+/* Those of the tables of vulnerabilities are read on from where the last question ended: the key
+ * comes first, and the rows in its order. */
 const char *const sap_store_read_sql[] = {
-	[R_PACKAGE] = "SELECT claims FROM package WHERE name=? AND space=?",
-	[R_RECORDS] = "SELECT id, source, name, attrs FROM record WHERE id>=?",
-	[R_NAMES] = "SELECT r.name, r.attrs FROM name n CROSS JOIN record r ON r.id=n.record"
-		    " WHERE n.text=?",
-	[R_VULNERABILITY] = "SELECT source, severity, cvss, exploitation, automatable, impact"
-			    " FROM vulnerability WHERE id=?",
-	[R_KEV] = "SELECT source, added, due, ransomware FROM kev WHERE id=?",
-	[R_EPSS] = "SELECT source, score, percentile FROM epss WHERE id=?",
-	[R_FUNCTIONS] = "SELECT project, name, file, basis, kind FROM function WHERE id=?",
-	[R_OBJECT] = "SELECT space, package, version, file FROM object WHERE build_id=?",
+	[SAP_R_PACKAGE] = "SELECT claims FROM package WHERE name=? AND space=?",
+	[SAP_R_RECORDS] = "SELECT id, source, name, attrs FROM record WHERE id>=?",
+	[SAP_R_RECORD] = "SELECT name, attrs FROM record WHERE id=?",
+	[SAP_R_NAME] = "SELECT text, record FROM name WHERE text>=? ORDER BY text, record",
+	[SAP_R_VULNERABILITY] = "SELECT id, source, severity, cvss, exploitation, automatable,"
+				" impact FROM vulnerability WHERE id>=? ORDER BY id, source",
+	[SAP_R_KEV] = "SELECT id, source, added, due, ransomware FROM kev WHERE id>=?"
+		      " ORDER BY id, source",
+	[SAP_R_EPSS] = "SELECT id, source, score, percentile FROM epss WHERE id>=?"
+		       " ORDER BY id, source",
+	[SAP_R_FUNCTION] = "SELECT id, project, name, file, basis, kind FROM function WHERE id>=?"
+			   " ORDER BY id, project, name, file, kind, source",
+	[SAP_R_OBJECT] = "SELECT space, package, version, file FROM object WHERE build_id=?",
 };
 
 /* ---- advisories by number --------------------------------------------------------------- */
 
-enum { FIRST_SLOTS = 1024, GAP = 8 };
+enum { FIRST_SLOTS = 256, GAP = 8 };
 
 static size_t slot_of(const struct sap_store *store, int64_t id)
 {
@@ -84,10 +78,18 @@ static struct sap_store_advisory *advisory_of(struct sap_store *store, int64_t i
 
 void sap_store_forget(struct sap_store *store)
 {
-	free(store->slots);
-	store->slots = NULL;
-	store->n_slots = store->n_used = 0;
 	store->missing.n = 0;
+	if (store->n_used == 0)
+		return;
+	/* One large package must not make the others slow. */
+	if (store->n_slots > 4 * FIRST_SLOTS) {
+		free(store->slots);
+		store->slots = NULL;
+		store->n_slots = 0;
+	} else {
+		memset(store->slots, 0, store->n_slots * sizeof(*store->slots));
+	}
+	store->n_used = 0;
 }
 
 static void take_attr(struct sap_advisory *a, const struct sap_row_attr *attr)
@@ -113,19 +115,32 @@ static void take_attr(struct sap_advisory *a, const struct sap_row_attr *attr)
 static int read_record(struct sap_store *store, sqlite3_stmt *st, struct sap_store_advisory *a,
 		       struct sap_arena *arena, struct sap_err *err)
 {
-	uint32_t source = sap_store_source_index(store, sqlite3_column_int64(st, 1));
-	struct sap_str rest;
+	struct sap_str name = sap_sql_column(st, 2), attrs = sap_sql_column(st, 3);
+	int64_t source_id = sqlite3_column_int64(st, 1);
 	struct sap_row_attr attr;
+	uint32_t source;
+	char *text;
 
+	/* Most are of the same source as the one before. */
+	source = store->last_source;
+	if (source >= store->n_sources || store->source_ids[source] != source_id)
+		source = sap_store_source_index(store, source_id);
+	store->last_source = source;
 	if (source == store->n_sources)
 		return sap_err_format(err, 0,
 				      "%s is damaged: record %lld has no source; import anew",
 				      store->q.path, (long long)a->a.row);
-	if (!sap_arena_str(arena, sap_sql_column(st, 2), &a->a.id) ||
-	    !sap_arena_str(arena, sap_sql_column(st, 3), &rest))
+	text = sap_arena_alloc(arena, (uint64_t)name.n + attrs.n);
+	if (!text)
 		return sap_err_nomem(err);
+	if (name.n)
+		memcpy(text, name.p, name.n);
+	if (attrs.n)
+		memcpy(text + name.n, attrs.p, attrs.n);
+	a->a.id = (struct sap_str){ text, name.n };
+	attrs.p = text + name.n;
 	a->a.source = source;
-	while (sap_row_rest_next(&rest, arena, &attr))
+	while (sap_row_rest_next(&attrs, arena, &attr))
 		take_attr(&a->a, &attr);
 	a->gone = false;
 	return 0;
@@ -177,7 +192,7 @@ static int read_missing(struct sap_store *store, struct sap_arena *arena, struct
 	struct sap_store_advisory **v = store->missing.v;
 	size_t n = store->missing.n, taken;
 	sqlite3_stmt *st;
-	int r = sap_sql_get(&store->q, R_RECORDS, &st, err);
+	int r = sap_sql_get(&store->q, SAP_R_RECORDS, &st, err);
 
 	for (size_t i = 1; r == 0 && i < n; i++) {
 		if (v[i]->a.row < v[i - 1]->a.row) {
@@ -275,6 +290,26 @@ static void parse_claim(struct sap_str rest, struct sap_arena *arena, struct sap
 	}
 }
 
+/* Room for the claims of all lines at once; without it they are taken one by one. */
+static void make_room(struct sap_claims *out, struct sap_str text)
+{
+	size_t lines = 1, want;
+	void *grown;
+
+	for (const char *p = text.p; (p = memchr(p, '\n', text.n - (size_t)(p - text.p))); p++)
+		lines++;
+	if (lines <= out->cap - out->n || lines > SAP_CLAIMS_MAX)
+		return;
+	want = out->cap + out->cap / 2;
+	if (want < out->n + lines)
+		want = out->n + lines;
+	grown = reallocarray(out->v, want, sizeof(*out->v));
+	if (!grown)
+		return;
+	out->v = grown;
+	out->cap = want;
+}
+
 static int parse_lines(struct sap_store *store, const struct sap_store_space *space,
 		       struct sap_str package, struct sap_str text, struct sap_arena *arena,
 		       struct sap_claims *out, struct sap_err *err)
@@ -282,6 +317,7 @@ static int parse_lines(struct sap_store *store, const struct sap_store_space *sp
 	struct sap_str line, rest;
 	size_t before = out->n;
 
+	make_room(out, text);
 	while (sap_str_line(&text, &line)) {
 		struct sap_store_advisory *a;
 		struct sap_claim *c;
@@ -342,7 +378,7 @@ int sap_store_claims(struct sap_store *store, struct sap_str space, struct sap_s
 	if (!s)
 		return 0;
 	sap_store_call(store);
-	r = sap_sql_get(&store->q, R_PACKAGE, &st, err);
+	r = sap_sql_get(&store->q, SAP_R_PACKAGE, &st, err);
 	if (r < 0)
 		return r;
 	sap_sql_text(st, 1, package);
@@ -366,242 +402,6 @@ int sap_store_claims(struct sap_store *store, struct sap_str space, struct sap_s
 	return 0;
 }
 
-/* ---- vulnerabilities -------------------------------------------------------------------- */
-
-/* A query by one text: begins it. */
-static int ask(struct sap_store *store, unsigned id, struct sap_str text, sqlite3_stmt **out,
-	       struct sap_err *err)
-{
-	int r;
-
-	sap_store_call(store);
-	r = sap_sql_get(&store->q, id, out, err);
-	if (r == 0)
-		sap_sql_text(*out, 1, text);
-	return r;
-}
-
-/* How new the source of a row is: what newer ones say counts. */
-static int64_t age_of(const struct sap_store *store, sqlite3_stmt *st)
-{
-	uint32_t i = sap_store_source_index(store, sqlite3_column_int64(st, 0));
-
-	return i < store->n_sources ? store->sources[i].as_of : INT64_MIN;
-}
-
-/* A text of a row where it has one and is newer than what there is. */
-static bool take_text(sqlite3_stmt *st, int column, int64_t date, int64_t *have,
-		      struct sap_arena *arena, struct sap_str *out)
-{
-	struct sap_str value = sap_sql_column(st, column);
-
-	if (value.n == 0 || (out->n > 0 && date < *have))
-		return true;
-	*have = date;
-	return sap_arena_str(arena, value, out);
-}
-
-static int read_vulnerability(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
-			      struct sap_vulnerability *out, bool *found, struct sap_err *err)
-{
-	struct sap_str severity = { 0 };
-	struct sap_str *texts[] = { &severity, &out->cvss, &out->exploitation, &out->automatable,
-				    &out->impact };
-	int64_t have[5] = { 0 };
-	sqlite3_stmt *st;
-	int r = ask(store, R_VULNERABILITY, id, &st, err);
-
-	if (r < 0)
-		return r;
-	while ((r = sap_sql_step(&store->q, st, err)) > 0) {
-		int64_t date = age_of(store, st);
-
-		*found = true;
-		for (int i = 0; i < 5; i++) {
-			if (!take_text(st, i + 1, date, &have[i], arena, texts[i])) {
-				sqlite3_reset(st);
-				return sap_err_nomem(err);
-			}
-		}
-	}
-	out->severity = (uint8_t)sap_severity_parse(severity);
-	return r;
-}
-
-static int read_kev(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
-		    struct sap_vulnerability *out, bool *found, struct sap_err *err)
-{
-	int64_t added = 0, due = 0;
-	sqlite3_stmt *st;
-	int r = ask(store, R_KEV, id, &st, err);
-
-	if (r < 0)
-		return r;
-	while ((r = sap_sql_step(&store->q, st, err)) > 0) {
-		int64_t date = age_of(store, st);
-
-		*found = out->kev = true;
-		out->kev_ransomware |= sqlite3_column_int(st, 3) != 0;
-		if (!take_text(st, 1, date, &added, arena, &out->kev_added) ||
-		    !take_text(st, 2, date, &due, arena, &out->kev_due)) {
-			sqlite3_reset(st);
-			return sap_err_nomem(err);
-		}
-	}
-	return r;
-}
-
-static int read_epss(struct sap_store *store, struct sap_str id, struct sap_vulnerability *out,
-		     bool *found, struct sap_err *err)
-{
-	int64_t have = 0;
-	sqlite3_stmt *st;
-	int r = ask(store, R_EPSS, id, &st, err);
-
-	if (r < 0)
-		return r;
-	while ((r = sap_sql_step(&store->q, st, err)) > 0) {
-		int64_t date = age_of(store, st);
-
-		if (out->has_epss && date < have)
-			continue;
-		have = date;
-		*found = out->has_epss = true;
-		out->epss = sqlite3_column_double(st, 1);
-		out->percentile = sqlite3_column_double(st, 2);
-	}
-	return r;
-}
-
-int sap_store_vulnerability(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
-			    struct sap_vulnerability *out, bool *found, struct sap_err *err)
-{
-	struct sap_vulnerability v = { 0 };
-	bool any = false;
-	int r = read_vulnerability(store, id, arena, &v, &any, err);
-
-	if (r == 0)
-		r = read_kev(store, id, arena, &v, &any, err);
-	if (r == 0)
-		r = read_epss(store, id, &v, &any, err);
-	if (r < 0)
-		return r;
-	*out = v;
-	*found = any;
-	return 0;
-}
-
-static bool function_known(const struct sap_functions *f, size_t from, sqlite3_stmt *st)
-{
-	for (size_t i = from; i < f->n; i++)
-		if (sap_str_eq(f->v[i].name, sap_sql_column(st, 1)) &&
-		    sap_str_eq(f->v[i].project, sap_sql_column(st, 0)) &&
-		    sap_str_eq(f->v[i].file, sap_sql_column(st, 2)))
-			return true;
-	return false;
-}
-
-int sap_store_functions(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
-			struct sap_functions *out, struct sap_err *err)
-{
-	size_t before = out->n;
-	sqlite3_stmt *st;
-	int r = ask(store, R_FUNCTIONS, id, &st, err);
-
-	if (r < 0)
-		return r;
-	while ((r = sap_sql_step(&store->q, st, err)) > 0) {
-		struct sap_str kind = sap_sql_column(st, 4);
-		struct sap_function *f;
-
-		/* What the fix added is not in vulnerable code. Two sources may say the same. */
-		if (kind.n == 0 || *kind.p == 'A' || out->n - before >= SAP_FUNCTIONS_MAX ||
-		    function_known(out, before, st))
-			continue;
-		f = SAP_VEC_PUSH(out, SIZE_MAX / sizeof(*f) / 2);
-		if (!f || !sap_arena_str(arena, sap_sql_column(st, 0), &f->project) ||
-		    !sap_arena_str(arena, sap_sql_column(st, 1), &f->name) ||
-		    !sap_arena_str(arena, sap_sql_column(st, 2), &f->file) ||
-		    !sap_arena_str(arena, sap_sql_column(st, 3), &f->basis)) {
-			sqlite3_reset(st);
-			out->n = before;
-			return sap_err_nomem(err);
-		}
-		f->kind = *kind.p;
-	}
-	if (r < 0)
-		out->n = before;
-	return r;
-}
-
-/* ---- names ------------------------------------------------------------------------------ */
-
-static int add_name(struct sap_names_list *out, size_t from, struct sap_str name,
-		    struct sap_arena *arena, struct sap_err *err)
-{
-	struct sap_str *to;
-
-	for (size_t i = from; i < out->n; i++)
-		if (sap_str_eq(out->v[i], name))
-			return 0;
-	if (out->n - from >= SAP_NAMES_MAX)
-		return 0;
-	to = SAP_VEC_PUSH(out, SIZE_MAX / sizeof(*to) / 2);
-	return to && sap_arena_str(arena, name, to) ? 0 : sap_err_nomem(err);
-}
-
-/* The names of a record, if id is truly one of them: the table may speak of one that had the
- * number before. */
-static int add_record(struct sap_names_list *out, size_t from, struct sap_str id,
-		      struct sap_str name, struct sap_str attrs, struct sap_arena *arena,
-		      struct sap_err *err)
-{
-	struct sap_str list = { 0 }, rest = attrs, item;
-	bool named = sap_str_eq(name, id);
-	struct sap_row_attr attr;
-	int r;
-
-	while (sap_row_rest_next(&rest, NULL, &attr))
-		if (sap_str_is(attr.key, "alias"))
-			list = attr.value;
-	for (rest = list; !named && sap_row_list_next(&rest, arena, &item);)
-		named = sap_str_eq(item, id);
-	if (!named)
-		return 0;
-	r = sap_str_eq(name, id) ? 0 : add_name(out, from, name, arena, err);
-	while (r == 0 && sap_row_list_next(&list, arena, &item))
-		if (!sap_str_eq(item, id))
-			r = add_name(out, from, item, arena, err);
-	return r;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return sap_str_cmp(*(const struct sap_str *)a, *(const struct sap_str *)b);
-}
-
-int sap_store_names(struct sap_store *store, struct sap_str id, struct sap_arena *arena,
-		    struct sap_names_list *out, struct sap_err *err)
-{
-	size_t before = out->n;
-	sqlite3_stmt *st;
-	int r = ask(store, R_NAMES, id, &st, err);
-
-	while (r == 0 && (r = sap_sql_step(&store->q, st, err)) > 0) {
-		r = add_record(out, before, id, sap_sql_column(st, 0), sap_sql_column(st, 1), arena,
-			       err);
-		if (r < 0)
-			sqlite3_reset(st);
-		else
-			continue;
-	}
-	if (r < 0)
-		out->n = before;
-	else if (out->n - before > 1)
-		qsort(out->v + before, out->n - before, sizeof(*out->v), compare_names);
-	return r;
-}
-
 /* ---- objects ---------------------------------------------------------------------------- */
 
 int sap_store_object(struct sap_store *store, struct sap_str build_id, struct sap_arena *arena,
@@ -610,10 +410,13 @@ int sap_store_object(struct sap_store *store, struct sap_str build_id, struct sa
 	struct sap_known_object o = { 0 };
 	sqlite3_stmt *st;
 	bool ok;
-	int r = ask(store, R_OBJECT, build_id, &st, err);
+	int r;
 
+	sap_store_call(store);
+	r = sap_sql_get(&store->q, SAP_R_OBJECT, &st, err);
 	if (r < 0)
 		return r;
+	sap_sql_text(st, 1, build_id);
 	r = sap_sql_step(&store->q, st, err);
 	if (r < 0)
 		return r;

@@ -363,6 +363,16 @@ static int claim_packages(struct sap_store_writer *w, const struct sap_row *row,
 	return r;
 }
 
+/* Readers do not look in a space for what none of its claims names. */
+static void note_by(struct sap_store_writer *w, const struct sap_row *row, uint32_t space)
+{
+	for (uint32_t i = 0; i < row->n_attrs; i++)
+		if (sap_str_is(row->attrs[i].key, "by"))
+			w->spaces.v[space].by |= sap_str_is(row->attrs[i].value, "source")
+							 ? SAP_NAMES_SOURCE
+							 : SAP_NAMES_BINARY;
+}
+
 static int claim_row(struct sap_store_writer *w, const struct sap_row *row, struct sap_err *err)
 {
 	char status = status_of(row->args[2]);
@@ -400,6 +410,7 @@ static int claim_row(struct sap_store_writer *w, const struct sap_row *row, stru
 	r = claim_text(w, row, status, &text, &ok, err);
 	if (r < 0 || !ok)
 		return r;
+	note_by(w, row, space - 1);
 	/* A list of malicious versions says nothing about all other vulnerabilities. */
 	if (!w->batch.recs.v[w->batch.recs.n - 1].compromised)
 		r = sap_store_source_space(w, w->source - 1, space - 1, false, err);

@@ -233,3 +233,28 @@ int sap_store_schema_check(const struct sap_sql *q, struct sap_err *err)
 				   q->path, (long long)version, SAP_STORE_SCHEMA);
 	return check_tables(q, err);
 }
+
+/* ---- meta.named_by ---------------------------------------------------------------------- */
+
+bool sap_store_by_next(struct sap_str *text, int64_t *id, uint8_t *by)
+{
+	struct sap_str rest = *text, word;
+	uint64_t number;
+
+	*by = 0;
+	if (!sap_str_word(&rest, &word))
+		return false;
+	for (; word.n > 0; word.n--) {
+		if (word.p[word.n - 1] == 's')
+			*by |= SAP_NAMES_SOURCE;
+		else if (word.p[word.n - 1] == 'b')
+			*by |= SAP_NAMES_BINARY;
+		else
+			break;
+	}
+	if (!sap_str_u64(word, &number) || number > INT64_MAX)
+		return false;
+	*id = (int64_t)number;
+	*text = rest;
+	return true;
+}

@@ -160,6 +160,58 @@ static int load_source(struct sap_store_writer *w, sqlite3_stmt *st, struct sap_
 	return 0;
 }
 
+/* A store of a version that did not note it: claims have to be looked through, once. */
+static int look_for_by(struct sap_store_writer *w, struct sap_err *err)
+{
+	static const char text[] =
+		"SELECT DISTINCT space FROM package WHERE instr(claims, char(9)||'by=')>0";
+	sqlite3_stmt *st;
+	int rc = sqlite3_prepare_v2(w->q.db, text, -1, &st, NULL), more;
+
+	if (rc != SQLITE_OK)
+		return sap_sql_err(&w->q, rc, err);
+	while ((more = sap_sql_step(&w->q, st, err)) > 0)
+		for (size_t i = 0; i < w->spaces.n; i++)
+			if (w->spaces.v[i].id == sqlite3_column_int64(st, 0))
+				w->spaces.v[i].by = SAP_NAMES_SOURCE | SAP_NAMES_BINARY;
+	sqlite3_finalize(st);
+	return more;
+}
+
+static bool take_by(struct sap_store_writer *w, struct sap_str text)
+{
+	int64_t id;
+	uint8_t by;
+	size_t at = 0;
+
+	if (!sap_store_by_next(&text, &id, &by) || id != w->next_record)
+		return false;
+	/* Both are in the order of the numbers. */
+	while (sap_store_by_next(&text, &id, &by)) {
+		while (at < w->spaces.n && w->spaces.v[at].id < id)
+			at++;
+		if (at == w->spaces.n || w->spaces.v[at].id != id)
+			return false;
+		w->spaces.v[at].by = by;
+	}
+	return sap_str_trim(text).n == 0;
+}
+
+static int load_by(struct sap_store_writer *w, struct sap_err *err)
+{
+	static const char text[] = "SELECT value FROM meta WHERE key='named_by'";
+	sqlite3_stmt *st;
+	int rc = sqlite3_prepare_v2(w->q.db, text, -1, &st, NULL), r;
+	bool known;
+
+	if (rc != SQLITE_OK)
+		return sap_sql_err(&w->q, rc, err);
+	r = sap_sql_step(&w->q, st, err);
+	known = r > 0 && take_by(w, sap_sql_column(st, 0));
+	sqlite3_finalize(st);
+	return r < 0 || known ? r < 0 ? r : 0 : look_for_by(w, err);
+}
+
 int sap_store_load(struct sap_store_writer *w, struct sap_err *err)
 {
 	static const char text[] =
@@ -190,7 +242,49 @@ int sap_store_load(struct sap_store_writer *w, struct sap_err *err)
 		return sap_err_format(
 			err, 0, "%s is damaged: meta.next_record; move it away and import anew",
 			w->path);
-	return r;
+	return r < 0 ? r : load_by(w, err);
+}
+
+static int put_meta(struct sap_store_writer *w, const char *key, int64_t value, struct sap_err *err)
+{
+	sqlite3_stmt *st;
+	int r = sap_sql_get(&w->q, SAP_W_META, &st, err);
+
+	if (r < 0)
+		return r;
+	sap_sql_text(st, 1, sap_str_of(key));
+	sqlite3_bind_int64(st, 2, value);
+	return sap_sql_run(&w->q, st, err);
+}
+
+static int put_by(struct sap_store_writer *w, struct sap_err *err)
+{
+	sqlite3_stmt *st;
+	int r = sap_sql_get(&w->q, SAP_W_META, &st, err);
+
+	if (r < 0)
+		return r;
+	sap_buf_reset(&w->scratch);
+	sap_buf_printf(&w->scratch, "%lld", (long long)w->next_record);
+	for (size_t i = 0; i < w->spaces.n; i++)
+		if (w->spaces.v[i].by)
+			sap_buf_printf(&w->scratch, " %lld%s%s", (long long)w->spaces.v[i].id,
+				       w->spaces.v[i].by & SAP_NAMES_SOURCE ? "s" : "",
+				       w->spaces.v[i].by & SAP_NAMES_BINARY ? "b" : "");
+	if (!sap_buf_ok(&w->scratch))
+		return sap_err_nomem(err);
+	sap_sql_text(st, 1, SAP_STR("named_by"));
+	sap_sql_text(st, 2, sap_buf_str(&w->scratch));
+	return sap_sql_run(&w->q, st, err);
+}
+
+int sap_store_put_state(struct sap_store_writer *w, struct sap_err *err)
+{
+	int r = put_meta(w, "next_record", w->next_record, err);
+
+	if (r == 0)
+		r = put_meta(w, "dead_claims", w->dead_claims, err);
+	return r < 0 ? r : put_by(w, err);
 }
 
 void sap_store_unload(struct sap_store_writer *w)

@@ -221,26 +221,6 @@ int sap_store_feed(struct sap_store_writer *w, const void *p, size_t n, struct s
 	return r;
 }
 
-static int put_meta(struct sap_store_writer *w, const char *key, int64_t value, struct sap_err *err)
-{
-	sqlite3_stmt *st;
-	int r = sap_sql_get(&w->q, SAP_W_META, &st, err);
-
-	if (r < 0)
-		return r;
-	sap_sql_text(st, 1, sap_str_of(key));
-	sqlite3_bind_int64(st, 2, value);
-	return sap_sql_run(&w->q, st, err);
-}
-
-/* What the next writer goes on with. */
-static int put_state(struct sap_store_writer *w, struct sap_err *err)
-{
-	int r = put_meta(w, "next_record", w->next_record, err);
-
-	return r < 0 ? r : put_meta(w, "dead_claims", w->dead_claims, err);
-}
-
 int sap_store_end_stream(struct sap_store_writer *w, struct sap_store_counts *counts,
 			 struct sap_err *err)
 {
@@ -264,7 +244,7 @@ int sap_store_end_stream(struct sap_store_writer *w, struct sap_store_counts *co
 	if (r == 0)
 		r = sap_store_sources_end(w, err);
 	if (r == 0)
-		r = put_state(w, err);
+		r = sap_store_put_state(w, err);
 	if (r == 0)
 		r = sap_sql_exec(&w->q, "COMMIT", err);
 	if (r < 0)
@@ -342,7 +322,7 @@ static int commit(struct sap_store_writer *w, struct sap_err *err)
 	if (r == 0)
 		r = tidy(w, err);
 	if (r == 0)
-		r = put_state(w, err);
+		r = sap_store_put_state(w, err);
 	if (r == 0)
 		r = sap_sql_exec(&w->q, "COMMIT", err);
 	if (r < 0)

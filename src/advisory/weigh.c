@@ -71,6 +71,8 @@ static struct opinion opinion_of(const struct sap_case *c, enum sap_class class)
 {
 	struct opinion o = { .speaker = SAP_NOBODY };
 
+	if (!(c->classes >> class & 1))
+		return o;
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct sap_heard *h = heard_by(c, i);
 
