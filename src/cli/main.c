@@ -12,15 +12,26 @@
  *             links_modes.c  reverse, census, unneeded; links_why.c chains to a library
  *             cmd_db.c       `sapper db`; db_import.c db_status.c db_update.c its verbs
  *             advice.c       which store, exceptions, VEX; helper.c helper programs
- *             main_import.c main_fetch.c  the programs sapper-import and sapper-fetch
+ *             cmd_watch.c cmd_run.c  `sapper watch`, `sapper run`; watching.c what they share;
+ *                            expect.c what a command will load; owners.c whose mapped files are
+ *             evidence_now.c what runs now, and what watches have kept
+ *             main_import.c main_fetch.c main_observe.c main_functions.c  the helper programs
  *             target.c       what TARGET means; facts files; CPU levels
  *             output.c       where answers and messages go; progress
  *   report/   report.c       one call a view, text or JSON behind it
  *             tty.c json.c   the two writers
  *             scan_*.c       the view of a scan; scan_tables.c its tables, object_json.c objects
  *             findings_*.c   what advisories say; db_report.c the store
+ *             evidence_*.c   what runs: libraries, processes, functions; findings_states.c in findings
  *             links_*.c      trees; tree_tty.c how they are drawn; gaps.c what could not be read
  *             answers_*.c    chains, unneeded, census; census_tty.c; reverse.c reverse_tty.c
+ *   decide/   states*.c      facts, evidence and findings joined
+ *   store/    evstore*.c     evidence in SQLite
+ *   observe/  snapshot*.c cgroup.c  /proc
+ *             watch*.c       the watch: events, files, functions, looks; watch_int.h has its map
+ *             wire.c         between sapper and sapper-observe; fnworker.c fnserve.c sapper-functions
+ *             perf*.c        mappings as they come; opens.c; serve.c capability.c sapper-observe
+ *             probe*.c       probes that vanish; probe_int.h has their map
  *   link/     link.c         the loader simulated: memory of one target's searches
  *             closure.c      load order; search.c rpath.c cache.c env.c abi.c where to look
  *             versions.c     symbol versions; beyond.c PAM, NSS, dlopen
@@ -47,10 +58,12 @@
  *             language.c     which files tell of packages of languages; langpy.c langgem.c
  *                            langgo.c what they say
  *   elf/      elf.c          an ELF object; elf_*.c one part of it each
+ *             functions_*.c  its functions, as places for probes
  *   input/    input.c        one read-only tree; input_resolve.c and input_walk.c paths inside it
  *   model/    record.h       facts as they are made; facts.c in memory; tree.c paths and owners
  *             encode.c decode.c cursor.c reencode.c  the CBOR form
  *             purl.c machine.c uses.c  names and tables
+ *             evidence*.c    what was seen to run
  *   base/     err.c span.c arena.c buf.c pool.c vec.c reader.c fd.c limits.h
  */
 #include <signal.h>
@@ -87,6 +100,8 @@ static void print_help(FILE *to)
 	      "  sapper links --why liblzma.so.5 sshd\n"
 	      "  sapper links --reverse liblzma.so.5 everything that would load it\n"
 	      "  sapper scan --explain CVE-2024-3094 why this host is affected, or not\n"
+	      "  sapper watch --for 10m              what runs here, for ten minutes\n"
+	      "  sapper run -- openssl version       what a command loads and executes\n"
 	      "  sapper db update                    current advisories\n"
 	      "\n"
 	      "exit status: 0 done, 1 done with losses (db), 2 usage or failure\n",

@@ -131,7 +131,8 @@ static int merge_files(struct merge *m, struct sap_err *err)
 							&m->files[i], NULL, err));
 		if (r < 0)
 			return r;
-		if (m->files[i] != SAP_NONE && !join_file(m->to, &m->to->files.v[m->files[i]], f, probes))
+		if (m->files[i] != SAP_NONE &&
+		    !join_file(m->to, &m->to->files.v[m->files[i]], f, probes))
 			return sap_err_nomem(err);
 	}
 	return 0;
@@ -307,6 +308,12 @@ static int merge_window(struct merge *m, struct sap_err *err)
 	int r = 0;
 
 	to->processes_seen += from->processes_seen - m->known;
+	if (from->end >= to->end || !to->start) {
+		if (!sap_evidence_text(to, from->boot_id, &to->boot_id) ||
+		    !sap_evidence_text(to, from->host, &to->host))
+			return sap_err_nomem(err);
+		to->boot_time = from->boot_time;
+	}
 	if (from->narrow && !to->narrow && to->start)
 		return 0;
 	if (!from->narrow && to->narrow) {
@@ -329,13 +336,8 @@ static int merge_window(struct merge *m, struct sap_err *err)
 	}
 	if (r < 0)
 		return r;
-	if (from->end >= to->end) {
+	if (from->end >= to->end)
 		to->processes_hidden = from->processes_hidden;
-		if (!sap_evidence_text(to, from->boot_id, &to->boot_id) ||
-		    !sap_evidence_text(to, from->host, &to->host))
-			return sap_err_nomem(err);
-		to->boot_time = from->boot_time;
-	}
 	/* Of two watches the later one's words; of one look beside a watch, the watch's. */
 	if (from->means.maps.n &&
 	    (from->end - from->start >= to->end - to->start || !to->means.maps.n))

@@ -112,11 +112,16 @@ static int decide(struct sap_watch *w, struct sap_watch_task **t, uint32_t file,
 static int map_into(struct sap_watch *w, struct sap_watch_task *t, uint32_t file, int64_t when,
 		    struct sap_err *err)
 {
+	struct sap_seen_file *f = &w->e->files.v[file];
+
+	/* Its uses are told later, with the time of the last event. */
+	if (!f->first_seen || when < f->first_seen)
+		f->first_seen = when;
 	if (when > t->last)
 		t->last = when;
 	if (t->execed && t->exe == SAP_NONE) {
 		t->exe = file;
-		w->e->files.v[file].is_program = true;
+		f->is_program = true;
 		if (t->process != SAP_NONE && w->e->processes.v[t->process].exe == SAP_NONE)
 			w->e->processes.v[t->process].exe = file;
 	}

@@ -343,8 +343,9 @@ def check_static(args, at, count):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--dump", required=True)
-    parser.add_argument("--worker", required=True)
+    folder = os.path.dirname(os.environ.get("SAPPER", "build/src/cli/sapper"))
+    parser.add_argument("--dump", default=os.path.join(folder, "../../tests/elf/functions_dump"))
+    parser.add_argument("--worker", default=os.path.join(folder, "sapper-functions"))
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("roots", nargs="*")
     args = parser.parse_args()
