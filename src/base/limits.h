@@ -166,18 +166,20 @@
 #define SAP_PROBE_REFUSED_MAX 65536u /* refused places that are remembered */
 
 /* The kernel's side of the watch. */
-#define SAP_OBSERVE_EXITS_MAX 1024u   /* processes whose first thread ended before others */
-#define SAP_OBSERVE_CPUS_MAX 8192u    /* as the kernel's NR_CPUS */
-#define SAP_OBSERVE_RINGS_MAX (8 * SAP_MIB) /* of all rings together, where they may be that small */
+#define SAP_OBSERVE_EXITS_MAX 1024u /* processes whose first thread ended before others */
+#define SAP_OBSERVE_CPUS_MAX 8192u  /* as the kernel's NR_CPUS */
+#define SAP_OBSERVE_RINGS_MAX \
+	(8 * SAP_MIB)                 /* of all rings together, where they may be that small */
 #define SAP_OBSERVE_OPENS_KEPT 65536u /* opens that are remembered, a power of two */
-#define SAP_WATCH_MAPS_MAX 4096u     /* files of one process that are told as events come */
-#define SAP_WATCH_TASKS_MAX 1000000u /* processes at once */
-#define SAP_WATCH_KNOWN_MAX 500000u  /* paths whose file is remembered */
-#define SAP_WATCH_PENDING_MAX 65536u /* function entries that wait for news of their process */
+#define SAP_WATCH_MAPS_MAX 4096u      /* files of one process that are told as events come */
+#define SAP_WATCH_TASKS_MAX 1000000u  /* processes at once */
+#define SAP_WATCH_KNOWN_MAX 500000u   /* paths whose file is remembered */
+#define SAP_WATCH_PENDING_MAX 65536u  /* function entries that wait for news of their process */
 #define SAP_WATCH_BACKLOG_MAX (64 * SAP_MIB)  /* packets kept while ours do not go out */
 #define SAP_WATCH_SCRATCH_MAX (512 * SAP_MIB) /* functions of one file */
 #define SAP_WATCH_NOTES_MAX (64 * SAP_KIB)    /* program headers, notes of a mapped file */
 #define SAP_WATCH_NOTE_TEXT_MAX 1024u         /* bytes that the helper says about its means */
+#define SAP_WATCH_COMPARE_MAX (64 * SAP_MIB)  /* of a file that is compared with one of our own */
 
 /* /proc. */
 #define SAP_PROC_PIDS_MAX 4194304u           /* processes of one look: the kernel's own ceiling */

@@ -300,6 +300,7 @@ static int do_message(struct serve *s, const struct sap_wire_message *m, int *wi
 		memcpy(&file, m->body, sizeof(file));
 		if (s->probes)
 			sap_probes_taken(s->probes, file);
+		s->work_at = 0; /* nothing else may happen that would make it look */
 		return 0;
 	case SAP_WIRE_MOUNT:
 		return do_mount(s, *with, err);

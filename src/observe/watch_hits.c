@@ -174,7 +174,7 @@ static int try_hit(struct sap_watch *w, const struct sap_watch_hit *h, struct sa
 	if (!o || o->dead || (o->files.n == 1 && o->fns[h->cookie - o->cookie].seen))
 		return 1;
 	file = t ? mapped_as(o, t) : SAP_NONE;
-	if (g->pid == h->pid && g->process != SAP_NONE && h->when <= g->when &&
+	if (h->pid > 0 && g->pid == h->pid && g->process != SAP_NONE && h->when <= g->when &&
 	    (!t || h->when < t->since))
 		r = enter(w, o, h->cookie, o->files.v[0], g->process, h->when, err);
 	else if (file != SAP_NONE)
@@ -195,7 +195,7 @@ static int give_up(struct sap_watch *w, const struct sap_watch_hit *h, struct sa
 		return 0;
 	if (t)
 		return enter_by_task(w, o, h->cookie, o->files.v[0], t, h->when, err);
-	if (g->pid == h->pid && g->process != SAP_NONE)
+	if (h->pid > 0 && g->pid == h->pid && g->process != SAP_NONE)
 		return enter(w, o, h->cookie, o->files.v[0], g->process, h->when, err);
 	/* With a narrow watch it is a stranger. */
 	if (w->n_pids || w->cgroup_path)
@@ -211,6 +211,9 @@ int sap_watch_hit(struct sap_watch *w, const struct sap_wire_hit *m, struct sap_
 	struct sap_watch_hit *to;
 	int r;
 
+	/* 0: a process outside of our PID namespace, which nobody asked for here. */
+	if (m->pid <= 0 && (w->n_pids || w->cgroup_path))
+		return 0;
 	if (m->cookie >= w->next_cookie)
 		return sap_err_format(err, 0, "a function was entered that nobody asked for");
 	r = try_hit(w, &h, err);

@@ -277,20 +277,35 @@ static void put_entered(struct sap_report *report, const struct sap_evidence_ctx
 	sap_table_end(&table);
 }
 
+/* Names with one reason are one paragraph. */
 static void put_unobserved(struct sap_report *report, const struct sap_evidence_ctx *ctx,
 			   uint32_t file)
 {
 	const struct sap_evidence_list *list = &ctx->groups->unobserved;
+	const struct sap_unobserved *all = ctx->e->unobserved.v;
+	uint32_t from = list->first[file], to = list->first[file + 1];
 	struct sap_buf line;
 
 	sap_buf_init(&line, SAP_LINE_MAX);
-	for (uint32_t i = list->first[file]; i < list->first[file + 1]; i++) {
-		const struct sap_unobserved *u = &ctx->e->unobserved.v[list->v[i]];
+	for (uint32_t i = from; i < to; i++) {
+		struct sap_str reason = all[list->v[i]].reason;
+		uint32_t before = from, n = 0;
 
+		/* Reasons are few, and texts of one set are kept once. */
+		while (before < i && all[list->v[before]].reason.p != reason.p)
+			before++;
+		if (before < i)
+			continue;
 		sap_buf_puts(&line, SAP_STR("not observable: "));
-		sap_tty_escape(&line, u->name);
+		for (uint32_t k = i; k < to; k++) {
+			if (all[list->v[k]].reason.p != reason.p)
+				continue;
+			if (n++)
+				sap_buf_puts(&line, SAP_STR(", "));
+			sap_tty_escape(&line, all[list->v[k]].name);
+		}
 		sap_buf_puts(&line, SAP_STR(": "));
-		sap_tty_escape(&line, u->reason);
+		sap_tty_escape(&line, reason);
 		sap_report_wrap(&report->tty, 2, SAP_YELLOW, &line);
 	}
 	sap_buf_clear(&line);

@@ -243,11 +243,9 @@ int sap_evstore_begin(struct sap_evstore *s, const struct sap_evidence *e, struc
 
 int sap_evstore_write(struct sap_evstore *s, const struct sap_evidence *e, struct sap_err *err)
 {
-	struct sap_evset set = { .q = &s->q,
-				 .mem = &s->mem,
-				 .e = e,
-				 .window = s->window,
-				 .lazy = true };
+	struct sap_evset set = {
+		.q = &s->q, .mem = &s->mem, .e = e, .window = s->window, .lazy = true
+	};
 	int r = 0;
 
 	if (!s->begun)

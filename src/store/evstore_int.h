@@ -125,8 +125,8 @@ struct sap_evset {
 	int64_t window;         /* the set's number */
 	const int64_t *entered; /* joined set: when functions were last known to be entered */
 	int64_t last_look;      /* what was last seen then has no time of its own; 0: none */
-	bool lazy;  /* begins a transaction before the first change */
-	bool begun; /* and has done so */
+	bool lazy;              /* begins a transaction before the first change */
+	bool begun;             /* and has done so */
 };
 
 /* Writes the rows that differ from what is known to be in the file; likewise the window's row. */

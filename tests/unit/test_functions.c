@@ -257,8 +257,8 @@ static bool is(const struct result *r, size_t i, uint64_t code, const char *name
 
 	if (!CHECK(i < r->list.v.n))
 		return false;
-	return CHECK_INT(fn->offset, CODE + code) & CHECK_INT(fn->addr, at(code)) &
-	       CHECK_STR(fn->names, names) & CHECK_INT(fn->size, size) &
+	return CHECK_INT(fn->offset, CODE + code) && CHECK_INT(fn->addr, at(code)) &&
+	       CHECK_STR(fn->names, names) && CHECK_INT(fn->size, size) &&
 	       CHECK_INT(fn->flags & ~(uint32_t)SAP_FN_REFUSED, flags);
 }
 
@@ -484,7 +484,7 @@ static void damage(const unsigned char *p, uint64_t n, uint64_t step)
 			      (struct sap_fn_options){ .want = 3, .unpack = copy });
 		for (size_t i = 1; i < r.list.v.n; i++) {
 			if (r.list.v.v[i - 1].offset >= r.list.v.v[i].offset)
-				CHECK(!"offsets rise");
+				CHECK_INT(r.list.v.v[i].offset, -1); /* they rise */
 		}
 		drop(&r);
 		copied[bit / 8] ^= (unsigned char)(1u << bit % 8);

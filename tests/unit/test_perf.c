@@ -871,10 +871,8 @@ static int find_offset(struct dl_phdr_info *info, size_t size, void *ctx)
 /* With the rights that the server has left; single probes need more of them. */
 static void test_functions(uint32_t flags)
 {
-	struct {
-		struct sap_wire_probe head;
-		uint64_t offset;
-	} probe = { .head = { .file = 1, .n = 1, .cookie = 5 } };
+	const struct sap_wire_probe probe = { .file = 1, .n = 1, .cookie = 5 };
+	uint64_t offset = (uintptr_t)called_by_child;
 	int sap_cleanup_fd fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	struct sap_wire_file file = { .file = 1 };
 	struct sap_err err = { 0 };
@@ -889,10 +887,11 @@ static void test_functions(uint32_t flags)
 		server_free(s);
 		return;
 	}
-	probe.offset = (uintptr_t)called_by_child;
-	(void)dl_iterate_phdr(find_offset, &probe.offset);
+	(void)dl_iterate_phdr(find_offset, &offset);
 	CHECK_OK(sap_wire_put_fd(s->out, SAP_WIRE_FILE, &file, sizeof(file), fd, &err), &err);
-	CHECK_OK(sap_wire_put(s->out, SAP_WIRE_PROBE, &probe, sizeof(probe), NULL, 0, &err), &err);
+	CHECK_OK(sap_wire_put(s->out, SAP_WIRE_PROBE, &probe, sizeof(probe), &offset,
+			      sizeof(offset), &err),
+		 &err);
 	CHECK_OK(sap_wire_flush(s->out, &err), &err);
 	CHECK(wait_until(s, &s->heard.placed_came));
 	CHECK_INT(s->heard.placed.n_placed, 1);

@@ -362,12 +362,12 @@ static void what_did_not_fit_is_counted_and_told_later(void)
 	pid_t pid;
 
 	if (p) {
-		CHECK_INT(place_many(p, 200, t), 200);
-		pid = run_child("--again", "150");
-		for (int k = 0; k < 400 && missed; k++) {
+		CHECK_INT(place_many(p, 60, t), 60);
+		pid = run_child("--again", "40");
+		for (int k = 0; k < 2000 && missed; k++) {
 			pump(p, t, 50);
 			missed = 0;
-			for (uint32_t i = 0; i < 150; i++)
+			for (uint32_t i = 0; i < 40; i++)
 				missed += t->count[i] == 0;
 		}
 		kill(pid, SIGKILL);

@@ -5,6 +5,7 @@
  */
 #include "observe/watch.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -682,6 +683,193 @@ static void test_names(void)
 	CHECK(unobserved(e, "missing") &&
 	      has_text(unobserved(e, "missing")->reason, "not in the symbol table"));
 	end(&f);
+}
+
+/* ---- IFUNCs of a library that this process has loaded too: the C library ------------------------------- */
+
+/* Where a place of our memory lies in its file, as /proc says. */
+static bool place_of(const void *at, char path[256], uint64_t *offset)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start, end, from;
+	bool found = false;
+	char line[512];
+
+	while (maps && !found && fgets(line, sizeof(line), maps)) {
+		char *slash = strchr(line, '/');
+
+		start = strtoul(line, &slash, 16);
+		end = strtoul(slash + 1, &slash, 16);
+		if ((uintptr_t)at < start || (uintptr_t)at >= end)
+			continue;
+		from = strtoul(slash + 5, NULL, 16);
+		slash = strchr(line, '/');
+		if (!slash)
+			break;
+		snprintf(path, 256, "%.*s", (int)strcspn(slash, "\n"), slash);
+		*offset = from + ((uintptr_t)at - start);
+		found = true;
+	}
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+struct ours {
+	char path[256]; /* of the C library */
+	uint64_t copy, move, length;
+	bool vdso; /* time(2) is not in it */
+};
+
+static bool find_ours(struct ours *u)
+{
+	void *c = dlopen("libc.so.6", RTLD_NOLOAD | RTLD_LAZY);
+	char path[256];
+	uint64_t offset;
+	bool found = false;
+
+#if defined(__GLIBC__) && defined(__x86_64__)
+	found = c && place_of(dlvsym(c, "memcpy", "GLIBC_2.14"), u->path, &u->copy) &&
+		place_of(dlvsym(c, "memmove", "GLIBC_2.2.5"), u->path, &u->move) &&
+		place_of(dlvsym(c, "strlen", "GLIBC_2.2.5"), u->path, &u->length);
+	u->vdso = found && !place_of(dlvsym(c, "time", "GLIBC_2.2.5"), path, &offset);
+#else
+	(void)path;
+	(void)offset;
+	(void)u;
+#endif
+	if (c)
+		dlclose(c);
+	return found;
+}
+
+/* A list as that of a stripped C library; local: a name for what stands where memcpy is. */
+static void our_list(const struct ours *u, const char *local, unsigned flags)
+{
+	no_list();
+	list(0x1000, "alpha@@V1", SAP_FN_EXPORTED);
+	list(0x1010, "memcpy@@GLIBC_2.14", SAP_FN_EXPORTED | SAP_FN_IFUNC);
+	list(0x1020, "memmove@@GLIBC_2.2.5 some_alias", SAP_FN_EXPORTED | SAP_FN_IFUNC);
+	list(0x1030, "nothing@@V1", SAP_FN_EXPORTED | SAP_FN_IFUNC);
+	list(0x1040, "time@@GLIBC_2.2.5", SAP_FN_EXPORTED | SAP_FN_IFUNC);
+	list(0x1050, "strlen@@GLIBC_2.2.5", SAP_FN_EXPORTED | SAP_FN_IFUNC);
+	if (local)
+		list(u->copy, local, flags);
+	n_ifuncs = 5;
+}
+
+/* The cookie of the probe at that place; SAP_NONE: none was asked for. */
+static uint32_t cookie_of(const struct sap_wire_probe *p, uint64_t offset)
+{
+	for (uint32_t i = 0; i < p->n; i++) {
+		if (i)
+			CHECK(p->offsets[i] > p->offsets[i - 1]);
+		if (p->offsets[i] == offset)
+			return p->cookie + i;
+	}
+	return SAP_NONE;
+}
+
+/* What was chosen is probed under the names, unless the kernel would refuse it on this processor. */
+static void check_ours(struct fake *f, const struct ours *u, const char *path, const char *names)
+{
+	static const char *const each[] = { "memcpy", "memmove", "some_alias" };
+	const struct sap_wire_probe *p;
+	struct sap_wire_message m;
+	struct sap_evidence *e;
+	uint32_t cookie;
+
+	event_exec(f, 100, "prog");
+	event_map(f, 100, path);
+	work(f);
+	if (!CHECK(got(f, SAP_WIRE_PROBE, &m)))
+		return;
+	p = m.body;
+	cookie = cookie_of(p, u->copy);
+	CHECK(cookie_of(p, 0x1010) != SAP_NONE);
+	event_placed(f, 0, p->cookie, p->n, 0, 0);
+	if (cookie != SAP_NONE)
+		event_hit(f, 100, cookie);
+	work(f);
+	e = evidence(f);
+	for (size_t i = 0; i < 3 && u->copy == u->move; i++) {
+		const struct sap_unobserved *no = unobserved(e, each[i]);
+
+		CHECK(cookie == SAP_NONE ? no && has_text(no->reason, "refuses") : !no);
+	}
+	if (u->copy == u->move && cookie != SAP_NONE)
+		CHECK(entered(e, names));
+	CHECK(cookie_of(p, u->length) != SAP_NONE
+		      ? !unobserved(e, "strlen")
+		      : has_text(unobserved(e, "strlen")->reason, "refuses"));
+	CHECK_INT(e->files.v[0].n_functions - e->files.v[0].n_refused, p->n);
+	CHECK(unobserved(e, "nothing") && has_text(unobserved(e, "nothing")->reason, "no symbol: "
+										     "install"));
+	CHECK(!u->vdso ||
+	      (unobserved(e, "time") && has_text(unobserved(e, "time")->reason, "vDSO")));
+}
+
+static void check_not_ours(const char *path)
+{
+	struct fake f;
+
+	if (!begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	event_map(&f, 100, path);
+	work(&f);
+	CHECK(unobserved(evidence(&f), "memcpy") &&
+	      has_text(unobserved(evidence(&f), "memcpy")->reason, "has no symbol"));
+	CHECK_INT(evidence(&f)->files.v[0].n_functions, 6);
+	end(&f);
+}
+
+static void test_ifuncs_of_ours(void)
+{
+	const char *copy = lib("libcopy.so");
+	struct ours u = { .copy = 0 };
+	char command[600];
+	struct fake f;
+	int fd;
+
+	if (!find_ours(&u)) {
+		check_skip("ifuncs of ours", "not glibc on x86-64");
+		return;
+	}
+	our_list(&u, NULL, 0);
+	if (!begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	check_ours(&f, &u, u.path, "memcpy@@GLIBC_2.14 memmove@@GLIBC_2.2.5 some_alias");
+	end(&f);
+	/* A copy of it has other numbers, but the same bytes. */
+	snprintf(command, sizeof(command), "cp '%s' '%s'", u.path, copy);
+	if (!CHECK(system(command) == 0) || !begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	check_ours(&f, &u, copy, "memcpy@@GLIBC_2.14 memmove@@GLIBC_2.2.5 some_alias");
+	end(&f);
+	/* Another function of the list stands there. */
+	our_list(&u, "__local memmove@@GLIBC_2.2.5", SAP_FN_LOCAL);
+	if (!begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	check_ours(&f, &u, copy, "__local memcpy@@GLIBC_2.14 memmove@@GLIBC_2.2.5 some_alias");
+	end(&f);
+	our_list(&u, "__local", SAP_FN_LOCAL | SAP_FN_REFUSED);
+	if (!begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	event_map(&f, 100, u.path);
+	work(&f);
+	CHECK(unobserved(evidence(&f), "memcpy") && unobserved(evidence(&f), "__local") &&
+	      has_text(unobserved(evidence(&f), "memcpy")->reason, "refuses"));
+	end(&f);
+	our_list(&u, NULL, 0);
+	setenv("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2", 1);
+	check_not_ours(u.path);
+	unsetenv("GLIBC_TUNABLES");
+	/* The same build-id, but not the same file. */
+	fd = open(copy, O_WRONLY | O_CLOEXEC);
+	CHECK(pwrite(fd, "?", 1, (off_t)u.copy) == 1);
+	close(fd);
+	check_not_ours(copy);
+	unlink(copy);
 }
 
 static void test_hits_out_of_order(void)
@@ -1455,6 +1643,7 @@ int main(int argc, char **argv)
 	test_narrow();
 	test_exported();
 	test_names();
+	test_ifuncs_of_ours();
 	test_hits_out_of_order();
 	test_too_late();
 	test_foreign_hits();

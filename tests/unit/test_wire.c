@@ -311,16 +311,21 @@ static void test_texts_end(void)
 
 static void test_probe_offsets(void)
 {
-	struct {
+	enum { AT = sizeof(struct sap_wire_probe) / sizeof(uint64_t) };
+	union {
 		struct sap_wire_probe probe;
-		uint64_t offsets[3];
-	} p = { .probe = { .file = 1, .n = 3, .cookie = 5 }, .offsets = { 1, 2, 9 } };
+		uint64_t words[AT + 3];
+	} p = { .probe = { .file = 1, .n = 3, .cookie = 5 } };
+
+	p.words[AT] = 1;
+	p.words[AT + 1] = 2;
+	p.words[AT + 2] = 9;
 
 	CHECK_INT(next_of(SAP_WIRE_PROBE, sizeof(p), &p, sizeof(p)), 1);
 	CHECK_INT(next_of(SAP_WIRE_PROBE, sizeof(p) - 1, &p, sizeof(p)), SAP_EFORMAT);
-	p.offsets[2] = 2;
+	p.words[AT + 2] = 2;
 	CHECK_INT(next_of(SAP_WIRE_PROBE, sizeof(p), &p, sizeof(p)), SAP_EFORMAT);
-	p.offsets[2] = 9;
+	p.words[AT + 2] = 9;
 	p.probe.cookie = UINT32_MAX - 2;
 	CHECK_INT(next_of(SAP_WIRE_PROBE, sizeof(p), &p, sizeof(p)), 1);
 	p.probe.cookie++;
