@@ -81,7 +81,8 @@ int sap_elf_functions(const struct sap_reader *reader, const struct sap_fn_optio
 /* Whether the kernel refuses a uprobe on that first instruction (errno 524, ENOTSUPP, for the
  * whole link when a process has the file mapped). x86-64 and i386: bad prefixes (lock, cs, ds, es,
  * ss), instructions that trap, and those VEX and EVEX instructions whose opcode alone would be
- * such a one (vpxor, vmovdqu); AArch64: those that cannot be simulated or stepped. What the
+ * such a one (vpxor, vmovdqu). True as well for those VEX and EVEX instructions that the kernel takes,
+ * but for another one, so that the program goes wrong (vpor, vmovd, vzeroupper). AArch64: those that cannot be simulated or stepped. What the
  * kernel's decoder does not know (FMA4, undefined opcodes) is not told. code: at least 16
  * bytes, or what is left of the segment. Unknown machines: false. */
 bool sap_probe_refused(uint16_t machine, struct sap_span code);

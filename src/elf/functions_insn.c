@@ -11,6 +11,10 @@
  * one-byte opcodes with a VEX or EVEX prefix, too, so that vpxor (opcode ef, which alone is
  * "out") is refused. It refuses as well what its decoder does not know; that is not
  * repeated here: compilers make no such instructions, and kernels differ.
+ *
+ * By the same mistake it takes others, and does to the program what the opcode alone would do: a
+ * vpor (eb) is "jmp" and passed over, after a vfnmadd132ss (9d) as after "popf" single-stepping
+ * stays on and kills the program, after a vcmpps (c2) as after "ret" it runs on beside its code.
  */
 typedef uint32_t opcodes[8]; /* a bit for each of 256 */
 
@@ -88,6 +92,25 @@ static bool is_branch(uint8_t opcode, uint8_t next)
 	       (opcode == 0x0f && next >= 0x80 && next <= 0x8f);
 }
 
+/* With a VEX or EVEX prefix: taken for a branch, nop, popf, ret, or a call or jump by address. */
+static bool is_misread(uint8_t opcode)
+{
+	switch (opcode) {
+	case 0x90:
+	case 0x9a:
+	case 0x9d:
+	case 0xc2:
+	case 0xc3:
+	case 0xca:
+	case 0xcb:
+	case 0xea:
+	case 0xff:
+		return true;
+	default:
+		return is_branch(opcode, 0);
+	}
+}
+
 static bool x86_refuses(struct sap_span code, bool is64)
 {
 	const opcodes *set = is64 ? &refused_64 : &refused_32;
@@ -113,7 +136,7 @@ static bool x86_refuses(struct sap_span code, bool is64)
 	sap_span_u8(code, at + 1, &next);
 	vex = vex_size(b, next, is64);
 	if (vex)
-		return sap_span_u8(code, at + vex, &b) && in(*set, b);
+		return sap_span_u8(code, at + vex, &b) && (in(*set, b) || is_misread(b));
 	/* Moving to ss keeps the next instruction from being stepped. Branches of 16 bits: the
 	 * makers of processors disagree. */
 	if ((b == 0x8e && (next >> 3 & 7) == 2) || (small && is_branch(b, next)))

@@ -79,7 +79,8 @@ int sap_watch_look(struct sap_watch *w, struct sap_err *err);
 /*
  * What stands in the evidence about functions, beyond model/evidence.h:
  * - a resolver of an IFUNC symbol is named "resolver-of:NAME": its entry is load-time code, not NAME.
- *   NAME itself is always among the unobserved;
+ *   NAME itself is watched where the loader's choice is known (watch_ifunc.c), else
+ *   among the unobserved;
  * - a name that was wanted and has no symbol is among the unobserved; the reason says whether a symbol
  *   table was there ("not in the symbol table of this file: ...") or would help ("no symbol: install ...").
  */

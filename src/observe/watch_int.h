@@ -13,6 +13,8 @@
  *     watch_where.c      root, cgroup, unit and container of a task
  *     watch_files.c      which file a mapping is of, at no system call where it is known
  *     watch_functions.c  new files: policy, functions, probes
+ *     watch_choose.c     which functions of a file, and what is said of the others
+ *     watch_ifunc.c      what the loader chose for IFUNC symbols
  *     watch_hits.c       what comes back of probes
  *     watch_look.c       /proc again, clocks
  */
@@ -274,6 +276,41 @@ const char *sap_watch_help(struct sap_watch *w, uint32_t file, int32_t pid);
 int sap_watch_choose(struct sap_watch *w, uint32_t file, const struct sap_watch_want *want,
 		     const struct sap_fn_list *list, const char *help, struct sap_watch_object *o,
 		     struct sap_err *err);
+
+/* ---- watch_ifunc.c ---- */
+enum { WATCH_OWN_CODE = 8 }; /* executable segments of a library */
+
+/* A segment in our memory, and where it lies in its file. */
+struct sap_watch_code {
+	uintptr_t start;
+	uint64_t n, offset;
+};
+
+/* A library that this process has loaded too. */
+struct sap_watch_own {
+	void *handle;     /* dlopen(3) */
+	int fd;           /* of the file */
+	const char *path; /* the loader's */
+	struct sap_watch_code code[WATCH_OWN_CODE], vdso;
+	uint32_t n_code;
+};
+
+enum sap_watch_chosen {
+	WATCH_CHOSEN_UNKNOWN = 0,
+	WATCH_CHOSEN_HERE, /* in the library itself */
+	WATCH_CHOSEN_VDSO, /* the kernel's: vdso(7) */
+};
+
+/* Is the file loaded by this process, or a copy of one that is? By its build-id in memory, then by
+ * device and inode or byte for byte. Nothing is loaded. True: to be closed. False: also where our
+ * GLIBC_TUNABLES speak of the processor. */
+bool sap_watch_own_open(const struct sap_watch *w, uint32_t file, struct sap_watch_own *own);
+void sap_watch_own_close(struct sap_watch_own *own);
+/* What our loader chose for "name@@VERSION", "name@VERSION" or "name" of the library; *offset: HERE. */
+enum sap_watch_chosen sap_watch_own_find(const struct sap_watch_own *own, struct sap_str symbol,
+					 uint64_t *offset);
+/* sap_probe_refused of that place. */
+bool sap_watch_own_refused(const struct sap_watch_own *own, uint16_t machine, uint64_t offset);
 
 /* ---- watch_look.c ---- */
 /* /proc as it is now: new tasks, new files. */
