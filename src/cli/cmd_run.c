@@ -129,14 +129,20 @@ struct child {
 	int status; /* where it has ended */
 };
 
+/* What the child says before it goes on: that it is traced, or waits at the gate. */
+enum { TRACED = 't', WAITING = 'w' };
+
 static void be_command(char **command, int gate, int fault, bool stop, const sigset_t *mask)
 {
-	char byte;
+	char byte = WAITING;
 	int error;
 
 	/* Dies with us only while it waits: afterwards it is the user's. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (stop ? ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0 : read(gate, &byte, 1) != 1)
+	/* Refused under a debugger, by Yama, in some containers. */
+	if (stop && ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)
+		byte = TRACED;
+	if (write(fault, &byte, 1) != 1 || (byte == WAITING && read(gate, &byte, 1) != 1))
 		_exit(STATUS_FAILURE);
 	prctl(PR_SET_PDEATHSIG, 0);
 	(void)signal(SIGXFSZ, SIG_DFL);
@@ -152,10 +158,23 @@ static void be_command(char **command, int gate, int fault, bool stop, const sig
 static int wait_for_stop(struct child *child, struct sap_err *err)
 {
 	int status = 0;
+	char byte = 0;
 
-	while (waitpid(child->pid, &status, 0) < 0) {
-		if (errno != EINTR)
+	if (read(child->fault, &byte, 1) != 1)
+		return sap_err_set(err, SAP_EWORKER, "the process for the command ended early");
+	if (byte == WAITING)
+		return 0;
+	for (;;) {
+		if (waitpid(child->pid, &status, 0) < 0) {
+			if (errno == EINTR)
+				continue;
 			return sap_err_sys(err, errno, "cannot wait for the command");
+		}
+		if (!WIFSTOPPED(status) || WSTOPSIG(status) == SIGTRAP)
+			break;
+		/* Another signal on its way to the execve: it gets it. */
+		if (ptrace(PTRACE_CONT, child->pid, NULL, (long)WSTOPSIG(status)) < 0)
+			return sap_err_sys(err, errno, "cannot start the command");
 	}
 	child->stopped = WIFSTOPPED(status);
 	child->ended = !child->stopped;
@@ -166,8 +185,8 @@ static int wait_for_stop(struct child *child, struct sap_err *err)
 /*
  * stop: the command stands still behind its execve, before it has entered a function; probes are
  * placed, then it is let go and nothing of the tracing is left. Only for root: a program with set-uid
- * would lose its rights if another user traced it. Else the child waits at a gate before its
- * execve.
+ * would lose its rights if another user traced it. Else, and where it may not be traced, the child waits
+ * at a gate before its execve.
  */
 static int start_child(char **command, bool stop, const sigset_t *mask, struct child *out,
 		       struct sap_err *err)
@@ -191,7 +210,7 @@ static int start_child(char **command, bool stop, const sigset_t *mask, struct c
 	close(fault[1]);
 	out->gate = gate[1];
 	out->fault = fault[0];
-	return stop ? wait_for_stop(out, err) : 0;
+	return wait_for_stop(out, err);
 failed:
 	for (int i = 0; i < 2; i++) {
 		sap_close_fd(&gate[i]);
@@ -264,6 +283,7 @@ static int watch(struct options *o, const struct child *child, int signals, int 
 {
 	enum { LOOK_EVERY = 10, STEP_MS = 100 };
 	struct signalfd_siginfo info;
+	struct sap_err late = { 0 };
 	unsigned step = 0;
 	bool seen = true;
 
@@ -285,8 +305,10 @@ static int watch(struct options *o, const struct child *child, int signals, int 
 		}
 		if (!seen)
 			usleep(STEP_MS * 1000);
-		if (seen && ++step % LOOK_EVERY == 0)
-			seen = sap_watch_look(o->watching.watch, err) == 0;
+		/* What could not be looked at now is looked at the next time. */
+		if (seen && ++step % LOOK_EVERY == 0 &&
+		    sap_watch_look(o->watching.watch, &late) < 0 && !o->common.quiet)
+			cli_say("%s", late.text);
 		while (read(signals, &info, sizeof(info)) == sizeof(info))
 			pass_signal(child, &info);
 	}

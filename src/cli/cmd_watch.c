@@ -382,6 +382,11 @@ struct keeping {
 	bool begun, complained;
 };
 
+static bool is_full(const struct sap_err *err)
+{
+	return err->sys_errno == ENOSPC || err->sys_errno == EDQUOT || err->sys_errno == EFBIG;
+}
+
 static int begin_store(struct keeping *k, const struct sap_evidence *e, struct sap_err *err)
 {
 	const int64_t day = 86400LL * 1000000000;
@@ -394,7 +399,7 @@ static int begin_store(struct keeping *k, const struct sap_evidence *e, struct s
 	}
 	if (r == 0 && !k->begun) {
 		r = sap_evstore_begin(k->store, e, err);
-		k->begun = r == 0 || (err && err->sys_errno == ENOSPC);
+		k->begun = r == 0 || is_full(err);
 	}
 	return r;
 }
@@ -424,7 +429,7 @@ static void write_store(struct keeping *k, const struct sap_evidence *e)
 /* 0: the time is up or a signal came. */
 static int watch(struct options *o, struct keeping *keeping, int signals, struct sap_err *err)
 {
-	const int64_t start = clock_ns(), second = 1000000000;
+	const int64_t start = clock_ns(), second = 1000000000, longest = 60 * second;
 	const int64_t end = o->length ? start + o->length : INT64_MAX;
 	int64_t next = start + o->interval, shown = 0;
 	struct signalfd_siginfo info;
@@ -449,6 +454,8 @@ static int watch(struct options *o, struct keeping *keeping, int signals, struct
 		}
 		if (isatty(STDERR_FILENO) && until - now > second)
 			until = now + second;
+		if (until - now > longest)
+			until = now + longest;
 		r = cli_watching_wait(&o->watching, signals, (int)((until - now) / 1000000 + 1),
 				      err);
 		if (r < 0)
@@ -490,7 +497,7 @@ static int watch_host(struct options *o, struct keeping *keeping, int signals, s
 	e = sap_watch_evidence(o->watching.watch);
 	/* What is wrong with the store is known at once; a full disk may be well again later. */
 	if (keeping->wanted && begin_store(keeping, e, err) < 0) {
-		if (err->sys_errno != ENOSPC)
+		if (!is_full(err))
 			return err->code;
 		cli_say("%s; trying again at each interval", err->text);
 		keeping->complained = true;
@@ -498,7 +505,8 @@ static int watch_host(struct options *o, struct keeping *keeping, int signals, s
 		write_store(keeping, e);
 	}
 	r = watch(o, keeping, signals, err);
-	/* Whatever ended it: what was seen is kept. */
+	/* Whatever ended it: what was seen is kept, before a helper is waited for. */
+	write_store(keeping, sap_watch_evidence(o->watching.watch));
 	if (cli_watching_stop(&o->watching, &late) < 0 && r == 0)
 		cli_say("%s", late.text);
 	if (try_store(keeping, sap_watch_evidence(o->watching.watch), &late) < 0) {

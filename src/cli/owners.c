@@ -28,7 +28,6 @@ struct known {
 struct owners {
 	const struct advice *advice;
 	struct sap_arena arena;
-	SAP_VEC(struct batch) batches;
 	SAP_VEC(struct known) files;      /* as long as the evidence's */
 	SAP_VEC(struct sap_str) packages; /* likewise */
 	char problem[SAP_ERR_TEXT_MAX];
@@ -57,9 +56,6 @@ void owners_free(struct owners *o)
 {
 	if (!o)
 		return;
-	for (size_t i = 0; i < o->batches.n; i++)
-		clear_batch(&o->batches.v[i]);
-	sap_vec_clear(&o->batches);
 	sap_vec_clear(&o->files);
 	sap_vec_clear(&o->packages);
 	sap_arena_clear(&o->arena);
@@ -173,7 +169,8 @@ static int note_findings(struct owners *o, const struct batch *b, uint32_t objec
 	for (size_t i = 0; i < b->findings->list.n; i++)
 		if (counts(&v[i]) && is_about(&v[i], package, object))
 			for (uint32_t k = 0; k < v[i].n_functions; k++)
-				names[n++] = v[i].functions[k].name;
+				if (!sap_arena_str(&o->arena, v[i].functions[k].name, &names[n++]))
+					return sap_err_nomem(err);
 	known->names = names;
 	known->n_names = without_twins(names, n);
 	return 0;
@@ -221,32 +218,31 @@ static int32_t way_in(const struct sap_evidence *e, uint32_t root)
 static int update_root(struct owners *o, const struct sap_evidence *e, uint32_t root,
 		       const uint32_t *files, uint32_t n, struct sap_err *err)
 {
-	struct batch *b = SAP_VEC_PUSH(&o->batches, SAP_EVIDENCE_FILES_MAX);
+	struct batch b = { 0 };
 	int32_t pid = root ? way_in(e, root) : 0;
 	struct sap_err late = { 0 };
 	char path[64] = "/";
 	int r;
 
-	if (!b)
-		return sap_err_nomem(err);
 	if (root && !pid)
 		return 0;
 	if (root)
 		snprintf(path, sizeof(path), "/proc/%d/root", pid);
-	r = ask_paths(e, path, files, n, b, &late);
-	if (r == SAP_ENOMEM)
-		return sap_err_nomem(err);
-	if (r < 0) {
+	r = ask_paths(e, path, files, n, &b, &late);
+	if (r == SAP_ENOMEM) {
+		sap_err_nomem(err);
+	} else if (r < 0) {
 		/* It has gone, or we may not look: its files stay without an answer. */
 		snprintf(o->problem, sizeof(o->problem), "%s", late.text);
-		clear_batch(b);
-		*b = (struct batch){ 0 };
-		return 0;
+		r = 0;
+		n = 0;
 	}
-	if (o->advice)
-		r = cli_advise(o->advice, b->facts, &b->findings, err);
+	if (r == 0 && n && o->advice)
+		r = cli_advise(o->advice, b.facts, &b.findings, err);
 	for (uint32_t i = 0; r == 0 && i < n; i++)
-		r = note_file(o, b, e, files[i], err);
+		r = note_file(o, &b, e, files[i], err);
+	/* Of all this only texts are kept: a watch may last for months. */
+	clear_batch(&b);
 	return r;
 }
 

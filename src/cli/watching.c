@@ -10,10 +10,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "cli/watching.h"
+
+enum { STOP_MS = 10000, WAIT_MS = 1000 };
 
 /* ---- which functions ---------------------------------------------------------------------- */
 
@@ -182,26 +185,51 @@ int cli_watching_wait(struct watching *w, int signals, int timeout_ms, struct sa
 	return sap_watch_work(w->watch, err);
 }
 
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
 int cli_watching_stop(struct watching *w, struct sap_err *err)
 {
+	const int64_t until = clock_ms() + STOP_MS;
 	int r = sap_watch_look(w->watch, err);
 
 	if (r == 0)
 		r = sap_watch_stop(w->watch, err);
 	while (r == 0) {
-		r = cli_watching_wait(w, -1, 1000, err);
+		r = cli_watching_wait(w, -1, WAIT_MS, err);
 		if (r <= 0)
 			break;
 		r = 0;
+		if (clock_ms() > until)
+			return sap_err_set(
+				err, SAP_EWORKER,
+				"sapper-observe does not end: the last events are missing");
 	}
 	return r;
 }
 
+/* Its socket is closed: it ends by itself. One that does not is our own child to end. */
 static void end_helper(pid_t *pid)
 {
-	/* Its socket is closed: it ends by itself. */
-	while (*pid > 0 && waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	const int64_t until = clock_ms() + STOP_MS;
+	pid_t gone = 0;
+
+	while (*pid > 0 && gone == 0) {
+		gone = waitpid(*pid, NULL, WNOHANG);
+		if (gone < 0 && errno == EINTR)
+			gone = 0;
+		if (gone == 0 && clock_ms() > until) {
+			kill(*pid, SIGKILL);
+			break;
+		}
+		if (gone == 0)
+			usleep(2000);
+	}
 	*pid = 0;
 }
 
