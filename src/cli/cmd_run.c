@@ -394,8 +394,9 @@ static int run_command(struct options *o, struct sap_err *err)
 	if (r == 0 && fault_of(&child, o->command[0]) == 0) {
 		if (cli_watching_stop(&o->watching, &late) < 0)
 			cli_say("%s", late.text);
-		cli_evidence_report(&o->common, &o->watching, o->command[0], o->processes, o->show,
-				    true);
+		if (!o->common.quiet || o->common.output)
+			cli_evidence_report(&o->common, &o->watching, o->command[0], o->processes,
+					    o->show, true);
 	}
 	sap_close_fd(&child.fault);
 	cli_watching_clear(&o->watching);

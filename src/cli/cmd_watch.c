@@ -103,6 +103,10 @@ static int take_pid(struct options *o)
 		return cli_usage(&cmd_watch, "--pid is the number of a process, not '%s'", optarg);
 	if (w->n_pids == sizeof(w->pids) / sizeof(w->pids[0]))
 		return cli_usage(&cmd_watch, "at most %u processes", w->n_pids);
+	if (kill((pid_t)pid, 0) < 0 && errno == ESRCH) {
+		cli_say("there is no process %s", optarg);
+		return STATUS_FAILURE;
+	}
 	w->pids[w->n_pids++] = (int32_t)pid;
 	w->children = true;
 	return -1;
