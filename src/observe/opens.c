@@ -16,7 +16,7 @@
 
 #define NS 1000000000LL
 
-enum { READ_BYTES = 16384, READS_MAX = 256, WAYS = 4 };
+enum { READ_BYTES = 16384, READS_MAX = 256, WAYS = 4, FOLDER_TEXT = 64 };
 
 struct sap_opens {
 	int fd;
@@ -64,12 +64,35 @@ void sap_opens_free(struct sap_opens *o)
 	free(o);
 }
 
+/* " on PATH", for people. */
+static const char *of_folder(int dirfd, char text[FOLDER_TEXT])
+{
+	char link[32];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
+	(void)snprintf(text, FOLDER_TEXT, " on ");
+	n = readlink(link, text + 4, FOLDER_TEXT - 5);
+	text[n > 0 ? 4 + n : 0] = '\0';
+	return text;
+}
+
 int sap_opens_mount(struct sap_opens *o, int dirfd, struct sap_err *err)
 {
+	char name[FOLDER_TEXT];
+	int e;
+
 	/* "." and not NULL: that would refuse descriptors with O_PATH. */
+	if (fanotify_mark(o->fd, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, FAN_OPEN, dirfd, ".") == 0)
+		return 0;
+	e = errno;
+	/* Before 4.20; file systems without an identity of their own; subvolumes. */
 	if (fanotify_mark(o->fd, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_OPEN, dirfd, ".") < 0)
-		return sap_err_sys(err, errno, "cannot watch the opens of a mount");
-	return 0;
+		return sap_err_sys(err, errno, "opens%s cannot be watched", of_folder(dirfd, name));
+	return sap_err_sys(err, e,
+			   "opens%s: those in other mount namespaces are not seen, the kernel "
+			   "refuses to watch the file system",
+			   of_folder(dirfd, name));
 }
 
 int sap_opens_fd(const struct sap_opens *o)

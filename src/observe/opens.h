@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens of files that are not ELF, by fanotify(7) (FAN_OPEN on mounts; CAP_SYS_ADMIN). Inside
+ * Opens of files that are not ELF, by fanotify(7) (FAN_OPEN on file systems; CAP_SYS_ADMIN). Inside
  * sapper-observe.
  */
 #ifndef SAP_OBSERVE_OPENS_H
@@ -17,14 +17,16 @@ struct sap_opens;
 int sap_opens_new(struct sap_opens **out, struct sap_err *err);
 void sap_opens_free(struct sap_opens *o); /* takes NULL */
 
-/* Of the mount that the folder (any descriptor, O_PATH will do) lies on. */
+/* Of the file system that the folder (any descriptor, O_PATH will do) lies on, in all mount
+ * namespaces. An error whose text ("opens on /usr: ...") is for people: less than that is
+ * watched, its mount in this namespace or nothing. */
 int sap_opens_mount(struct sap_opens *o, int dirfd, struct sap_err *err);
 int sap_opens_fd(const struct sap_opens *o);
 
 /*
  * Takes what is there and puts each (path, process) as SAP_WIRE_OPEN once, as far as the last
  * SAP_OBSERVE_OPENS_KEPT or so go: later it may come again. Paths are those of this
- * process's root. What begins with \177ELF, what is no regular file, and what this process
+ * process's root, or of the mount namespace of the one that opened where that is another. What begins with \177ELF, what is no regular file, and what this process
  * and its parent open is left out. *lost grows by the times the queue overflowed (the
  * kernel does not say by how much) and by the events that could not be looked at.
  */

@@ -439,7 +439,8 @@ static bool is_about_one(int r, const struct sap_err *err, uint64_t *hidden)
 		++*hidden;
 		return true;
 	}
-	if (r == SAP_EFORMAT)
+	/* ELIMIT: what it is, or where, does not fit any more. */
+	if (r == SAP_EFORMAT || r == SAP_ELIMIT)
 		++*hidden;
 	return r == SAP_ENOENT || r == SAP_ELIMIT || r == SAP_EFORMAT;
 }

@@ -195,6 +195,9 @@ int sap_look_stat(int dir, const char *name, int flags, struct statx *st);
  * call. -1: nobody who lives in it is known. */
 int sap_look_root(struct sap_look *look, uint32_t root);
 
+/* The root folder of a process, O_PATH, where it is still that one. -1: it is not. */
+int sap_root_open(int proc, int32_t pid, const struct sap_seen_root *want);
+
 /* Opens a regular file that an O_PATH descriptor stands for. -1: no. */
 int sap_look_reopen(int fd);
 

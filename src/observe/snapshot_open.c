@@ -92,14 +92,14 @@ int sap_look_reopen(int fd)
 	return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-static int open_root_of(struct sap_look *look, int32_t pid, const struct sap_seen_root *want)
+int sap_root_open(int proc, int32_t pid, const struct sap_seen_root *want)
 {
 	char name[40];
 	struct statx st;
 	int fd;
 
 	snprintf(name, sizeof(name), "%d/root", (int)pid);
-	fd = openat(look->proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(proc, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0 && (sap_look_stat(fd, "", AT_EMPTY_PATH, &st) < 0 ||
 			sap_statx_dev(&st) != want->dev || st.stx_ino != want->ino))
 		sap_close_fd(&fd);
@@ -117,12 +117,12 @@ int sap_look_root(struct sap_look *look, uint32_t root)
 		return look->other;
 	sap_close_fd(&look->other);
 	look->other_index = root;
-	look->other = open_root_of(look, want->pid, want);
+	look->other = sap_root_open(look->proc, want->pid, want);
 	for (size_t i = 0; i < e->processes.n && look->other < 0; i++) {
 		const struct sap_seen_process *p = &e->processes.v[i];
 
 		if (!sap_seen_free(p) && !p->ended && p->root == root && p->pid != want->pid)
-			look->other = open_root_of(look, p->pid, want);
+			look->other = sap_root_open(look->proc, p->pid, want);
 	}
 	return look->other;
 }

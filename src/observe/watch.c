@@ -56,6 +56,8 @@ int sap_watch_lost(struct sap_watch *w, const char *why, struct sap_err *err)
 		return sap_err_set(err, w->dead, "the helper sapper-observe has ended");
 	w->dead = SAP_EWORKER;
 	w->backlog_at = w->backlog.n;
+	w->e->end = now;
+	sap_watch_freeze(w, NULL);
 	snprintf(text, sizeof(text), "%s", why);
 	if (sap_evidence_gap(w->e, now, now, SAP_STR("the helper sapper-observe ended: no events"),
 			     NULL) == 0)
@@ -80,6 +82,7 @@ static int on_ready(struct sap_watch *w, const struct sap_wire_ready *m, struct 
 	if (w->got_ready)
 		return sap_err_format(err, 0, "a second answer to START");
 	w->ready = *m;
+	w->e->live = m->flags & SAP_WIRE_MAPS;
 	w->got_ready = true;
 	if (m->flags & SAP_WIRE_MAPS)
 		r = means(w, &to->maps, "/proc, then ", m->maps, err);
@@ -295,7 +298,7 @@ int sap_watch_settle_all(struct sap_watch *w, struct sap_err *err)
 	if (r == 0)
 		r = sap_watch_tell_all(w, err);
 	w->e->end = sap_watch_realtime();
-	return r;
+	return r < 0 ? r : sap_watch_freeze(w, err);
 }
 
 /* What broke the connection, as the caller shall know it. */
@@ -368,6 +371,27 @@ int sap_watch_stop(struct sap_watch *w, struct sap_err *err)
 
 /* ---- start --------------------------------------------------------------------------------- */
 
+/* What is not as said here the helper tells in a note. */
+static int watch_mounts(struct sap_watch *w, struct sap_err *err)
+{
+	char text[SAP_WATCH_NOTE_TEXT_MAX / 2], link[64], path[256];
+	size_t n = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < w->o.n_mounts && r == 0; i++) {
+		ssize_t len;
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", w->o.mounts[i]);
+		len = readlink(link, path, sizeof(path));
+		if (len > 0 && n + (size_t)len + 32 < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%.*s",
+					      n ? ", " : " on the file systems of ", (int)len,
+					      path);
+		r = sap_wire_put_fd(&w->out, SAP_WIRE_MOUNT, NULL, 0, w->o.mounts[i], err);
+	}
+	return n && r == 0 ? means(w, &w->e->means.opens, w->ready.opens, text, err) : r;
+}
+
 static int start(struct sap_watch *w, struct sap_err *err)
 {
 	struct sap_wire_start m = { .version = SAP_WIRE_VERSION,
@@ -391,8 +415,8 @@ static int start(struct sap_watch *w, struct sap_err *err)
 		if (r > 0)
 			r = on_packet(w, w->packet, n, err);
 	}
-	for (uint32_t i = 0; i < w->o.n_mounts && r == 0 && (w->ready.flags & SAP_WIRE_OPENS); i++)
-		r = sap_wire_put_fd(&w->out, SAP_WIRE_MOUNT, NULL, 0, w->o.mounts[i], err);
+	if (r == 0 && (w->ready.flags & SAP_WIRE_OPENS))
+		r = watch_mounts(w, err);
 	if (r == SAP_EWORKER || r == SAP_EFORMAT || r == SAP_EIO) {
 		sap_err_wrap(err, "the helper sapper-observe");
 		if (err)
@@ -501,6 +525,7 @@ void sap_watch_free(struct sap_watch *w)
 		free(w->backlog.v[i].p);
 	sap_vec_clear(&w->objects);
 	sap_vec_clear(&w->known);
+	sap_vec_clear(&w->seen);
 	sap_vec_clear(&w->pending);
 	sap_vec_clear(&w->queue);
 	sap_vec_clear(&w->backlog);
@@ -530,6 +555,8 @@ struct sap_evidence *sap_watch_evidence(struct sap_watch *w)
 {
 	if (w->late == 0)
 		w->late = sap_watch_tell_all(w, &w->late_err);
+	if (w->late == 0)
+		w->late = sap_watch_stood(w, &w->late_err);
 	return w->e;
 }
 

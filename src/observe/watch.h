@@ -81,6 +81,11 @@ int sap_watch_look(struct sap_watch *w, struct sap_err *err);
  * - a resolver of an IFUNC symbol is named "resolver-of:NAME": its entry is load-time code, not NAME.
  *   NAME itself is watched where the loader's choice is known (watch_ifunc.c), else
  *   among the unobserved;
+ * - one inode at several paths is several files; its places are given up with the first entry. So what is
+ *   entered at one path is entered for all of them, at that time: with the process for the path that it
+ *   maps, with SAP_NONE for the others;
+ * - probes that were taken away (no process maps the file, no path leads to it): SAP_OBSERVED_NOT with
+ *   that reason; a process that maps it again asks for new ones, and observed_since is theirs;
  * - a name that was wanted and has no symbol is among the unobserved; the reason says whether a symbol
  *   table was there ("not in the symbol table of this file: ...") or would help ("no symbol: install ...").
  */

@@ -12,6 +12,15 @@
 #include "base/limits.h"
 #include "observe/watch_int.h"
 
+#define OPEN_LATE_NS 5000000000LL
+
+/* Events come in their order: those older than this one have come. */
+static void came(struct sap_watch *w, int64_t when)
+{
+	if (when > w->newest)
+		w->newest = when;
+}
+
 static bool older(const struct sap_watch *w, const struct sap_watch_task *t, int64_t when,
 		  int64_t than)
 {
@@ -71,6 +80,7 @@ int sap_watch_exec(struct sap_watch *w, const struct sap_wire_comm *m, struct sa
 	struct sap_watch_task *t = sap_watch_task_find(w, m->pid);
 	int r;
 
+	came(w, m->when);
 	if (!t) {
 		if ((w->n_pids && !sap_watch_pid_wanted(w, m->pid)) ||
 		    !sap_watch_in_cgroup(w, m->pid, false))
@@ -141,6 +151,7 @@ int sap_watch_map(struct sap_watch *w, const struct sap_wire_map *m, struct sap_
 	bool wanted;
 	int r;
 
+	came(w, m->when);
 	if (!t) {
 		if ((w->n_pids && !sap_watch_pid_wanted(w, m->pid)) ||
 		    !sap_watch_in_cgroup(w, m->pid, false))
@@ -150,7 +161,12 @@ int sap_watch_map(struct sap_watch *w, const struct sap_wire_map *m, struct sap_
 			return no_task(w, err);
 		sap_watch_where(w, t, &wanted);
 	}
+	/* Its paths are of a root that is not kept; this was counted. */
+	if (t->rootless)
+		return 0;
 	r = sap_watch_file(w, t, m, &file, err);
+	if (r == 0 && file != SAP_NONE)
+		r = sap_watch_again(w, file, m->pid, err);
 	if (r < 0)
 		return sap_watch_soft(r);
 	if (file == SAP_NONE)
@@ -187,6 +203,7 @@ int sap_watch_fork(struct sap_watch *w, const struct sap_wire_task *m, struct sa
 	struct sap_watch_task *t = sap_watch_task_find(w, m->pid), *parent;
 	int r = 0;
 
+	came(w, m->when);
 	if (t) {
 		if (older(w, t, m->when, t->picture_end) || m->when <= t->since)
 			return 0;
@@ -209,6 +226,7 @@ int sap_watch_fork(struct sap_watch *w, const struct sap_wire_task *m, struct sa
 	if (!parent)
 		return 0;
 	t->root = parent->root;
+	t->rootless = parent->rootless;
 	t->exe = parent->exe;
 	t->comm = parent->comm;
 	t->unit = parent->unit;
@@ -225,6 +243,7 @@ int sap_watch_exit(struct sap_watch *w, const struct sap_wire_task *m, struct sa
 	struct sap_watch_task *t = sap_watch_task_find(w, m->pid);
 	int r;
 
+	came(w, m->when);
 	if (!t)
 		return 0;
 	/* Of another process, which had this pid before the look. */
@@ -243,20 +262,34 @@ int sap_watch_exit(struct sap_watch *w, const struct sap_wire_task *m, struct sa
 int sap_watch_open(struct sap_watch *w, const struct sap_wire_open *m, struct sap_err *err)
 {
 	struct sap_watch_task *t = sap_watch_task_find(w, m->pid);
+	const struct sap_watch_ended *g = &w->gone[(uint32_t)m->pid % WATCH_ENDED];
 	struct sap_str path = { m->path, m->n_path };
 	uint32_t process = SAP_NONE, root = 0;
 	int r = 0;
 
-	if (!t && (w->n_pids || w->cgroup_path))
+	/* Opens come by another way, often behind the EXIT, and bear the time at which they were read. */
+	if (!t && m->pid > 0 && g->pid == m->pid && g->process < w->e->processes.n &&
+	    m->when - g->when < OPEN_LATE_NS) {
+		process = g->process;
+		root = w->e->processes.v[process].root;
+	} else if (!t && (w->n_pids || w->cgroup_path)) {
 		return 0;
+	}
 	if (path.n == 0)
 		return 0;
+	if (t && t->rootless) {
+		w->e->losses.ceiling++;
+		return 0;
+	}
 	if (t) {
 		if (t->process == SAP_NONE)
 			r = sap_watch_task_tell(w, t, err);
 		process = t->process;
 		root = t->root;
 	}
+	/* Paths are those of the mount namespace, whatever root is set in it. */
+	if (w->e->roots.v[root].mnt_ns == w->e->roots.v[0].mnt_ns)
+		root = 0;
 	if (r == 0)
 		r = sap_evidence_open(w->e, root, path, process, 1, m->when, err);
 	return sap_watch_soft(r);

@@ -118,14 +118,6 @@ static int open_in(int root, struct sap_str path, struct stat *st)
 	return fd;
 }
 
-static int open_root(const struct sap_watch *w, int32_t pid)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "%d/root", pid);
-	return openat(w->proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 int sap_watch_path(const struct sap_watch *w, uint32_t root, int32_t pid, struct sap_str path,
 		   struct stat *st)
 {
@@ -134,9 +126,9 @@ int sap_watch_path(const struct sap_watch *w, uint32_t root, int32_t pid, struct
 	if (root == 0 && w->root_fd >= 0)
 		return open_in(w->root_fd, path, st);
 	if (pid > 0)
-		top = open_root(w, pid);
+		top = sap_root_open(w->proc_fd, pid, &w->e->roots.v[root]);
 	if (top < 0 && w->e->roots.v[root].pid > 0)
-		top = open_root(w, w->e->roots.v[root].pid);
+		top = sap_root_open(w->proc_fd, w->e->roots.v[root].pid, &w->e->roots.v[root]);
 	return top < 0 ? -1 : open_in(top, path, st);
 }
 
@@ -324,9 +316,13 @@ static int resolve(struct sap_watch *w, struct sap_watch_task *t, const struct s
 	stale = look_at(w, t, m, k, path, &fd, &st);
 	/* Perhaps it lives in another root than it was believed to. */
 	if (stale != SAP_STALE_NO && (t->first_exec || t->execed) &&
-	    sap_watch_where(w, t, &wanted) && t->root != root) {
-		sap_close_fd(&fd);
-		stale = look_at(w, t, m, k, path, &fd, &st);
+	    sap_watch_where(w, t, &wanted)) {
+		if (t->rootless)
+			return SAP_ELIMIT;
+		if (t->root != root) {
+			sap_close_fd(&fd);
+			stale = look_at(w, t, m, k, path, &fd, &st);
+		}
 	}
 	root = fd >= 0 && stale == SAP_STALE_NO && is_host_path(w, t->root, path, &st) ? 0
 										       : t->root;

@@ -179,25 +179,22 @@ static struct sap_watch_object *find_object(struct sap_watch *w, const struct sa
 	return NULL;
 }
 
-static int add_file(struct sap_watch_object *o, uint32_t file, struct sap_err *err)
+static int add_file(struct sap_watch *w, struct sap_watch_object *o, uint32_t file,
+		    struct sap_err *err)
 {
 	uint32_t *to = SAP_VEC_PUSH(&o->files, SAP_EVIDENCE_FILES_MAX);
 
 	if (!to)
 		return sap_err_nomem(err);
 	*to = file;
-	return 0;
+	return sap_watch_belongs(w, file, o, err);
 }
 
 static struct sap_watch_object *new_object(struct sap_watch *w, uint32_t file)
 {
 	struct sap_watch_object *o = calloc(1, sizeof(*o)), **to;
 
-	if (!o || add_file(o, file, NULL) < 0) {
-		sap_watch_object_free(o);
-		return NULL;
-	}
-	to = SAP_VEC_PUSH(&w->objects, SAP_EVIDENCE_FILES_MAX);
+	to = o ? SAP_VEC_PUSH(&w->objects, SAP_EVIDENCE_FILES_MAX) : NULL;
 	if (!to) {
 		sap_watch_object_free(o);
 		return NULL;
@@ -206,7 +203,8 @@ static struct sap_watch_object *new_object(struct sap_watch *w, uint32_t file)
 	o->id = w->e->files.v[file].id;
 	o->number = (uint32_t)w->objects.n - 1;
 	o->cookie = w->next_cookie;
-	if (!sap_watch_table_add(&w->object_table, hash_id(&o->id), o->number)) {
+	if (add_file(w, o, file, NULL) < 0 ||
+	    !sap_watch_table_add(&w->object_table, hash_id(&o->id), o->number)) {
 		w->objects.n--;
 		sap_watch_object_free(o);
 		return NULL;
@@ -366,7 +364,7 @@ static int share(struct sap_watch *w, struct sap_watch_object *o, uint32_t file,
 		 struct sap_err *err)
 {
 	uint32_t from = o->files.v[0];
-	size_t n = w->e->unobserved.n;
+	size_t n = w->e->unobserved.n, n_functions = w->e->functions.n;
 	int r = 0;
 
 	for (size_t i = 0; i < o->files.n; i++)
@@ -380,8 +378,16 @@ static int share(struct sap_watch *w, struct sap_watch_object *o, uint32_t file,
 			r = sap_watch_soft(
 				sap_evidence_unobserved(w->e, file, u.name, u.reason, err));
 	}
+	/* Their places were given up at the first entry. */
+	for (size_t i = 0; i < n_functions && r == 0; i++) {
+		struct sap_seen_function f = w->e->functions.v[i];
+
+		if (f.file == from)
+			r = sap_watch_soft(sap_evidence_entered(w->e, file, f.offset, f.names,
+								SAP_NONE, f.when, NULL, err));
+	}
 	if (r == 0)
-		r = add_file(o, file, err);
+		r = add_file(w, o, file, err);
 	return r < 0 ? r : sap_watch_show(w, o, err);
 }
 

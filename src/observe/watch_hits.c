@@ -137,6 +137,19 @@ static uint32_t mapped_as(const struct sap_watch_object *o, const struct sap_wat
 	return SAP_NONE;
 }
 
+/* The file of the object that the entry of an ended process mapped. */
+static uint32_t was_mapped_as(const struct sap_watch *w, const struct sap_watch_object *o,
+			      uint32_t process)
+{
+	for (size_t i = 0; i < w->e->uses.n && o->files.n > 1; i++)
+		for (size_t k = 0; k < o->files.n && w->e->uses.v[i].process == process; k++)
+			if (w->e->uses.v[i].file == o->files.v[k])
+				return o->files.v[k];
+	return o->files.v[0];
+}
+
+/* The place is given up with the first entry, so the same bytes at other paths are entered too; by whom
+ * is known for the path only that the process maps. */
 static int enter(struct sap_watch *w, struct sap_watch_object *o, uint32_t cookie, uint32_t file,
 		 uint32_t process, int64_t when, struct sap_err *err)
 {
@@ -148,8 +161,14 @@ static int enter(struct sap_watch *w, struct sap_watch_object *o, uint32_t cooki
 	if (r < 0)
 		return r;
 	o->fns[i].seen = true;
-	return sap_watch_soft(sap_evidence_entered(w->e, file, o->fns[i].offset, names_of(o, i),
-						   process, when, NULL, err));
+	r = sap_watch_soft(sap_evidence_entered(w->e, file, o->fns[i].offset, names_of(o, i),
+						process, when, NULL, err));
+	for (size_t k = 0; k < o->files.n && r == 0; k++)
+		if (o->files.v[k] != file)
+			r = sap_watch_soft(sap_evidence_entered(w->e, o->files.v[k],
+								o->fns[i].offset, names_of(o, i),
+								SAP_NONE, when, NULL, err));
+	return r;
 }
 
 static int enter_by_task(struct sap_watch *w, struct sap_watch_object *o, uint32_t cookie,
@@ -171,12 +190,13 @@ static int try_hit(struct sap_watch *w, const struct sap_watch_hit *h, struct sa
 	uint32_t file;
 	int r;
 
-	if (!o || o->dead || (o->files.n == 1 && o->fns[h->cookie - o->cookie].seen))
+	if (!o || o->dead || o->fns[h->cookie - o->cookie].seen)
 		return 1;
 	file = t ? mapped_as(o, t) : SAP_NONE;
 	if (h->pid > 0 && g->pid == h->pid && g->process != SAP_NONE && h->when <= g->when &&
 	    (!t || h->when < t->since))
-		r = enter(w, o, h->cookie, o->files.v[0], g->process, h->when, err);
+		r = enter(w, o, h->cookie, was_mapped_as(w, o, g->process), g->process, h->when,
+			  err);
 	else if (file != SAP_NONE)
 		r = enter_by_task(w, o, h->cookie, file, t, h->when, err);
 	else
@@ -190,13 +210,17 @@ static int give_up(struct sap_watch *w, const struct sap_watch_hit *h, struct sa
 	struct sap_watch_object *o = sap_watch_by_cookie(w, h->cookie);
 	const struct sap_watch_ended *g = &w->gone[(uint32_t)h->pid % WATCH_ENDED];
 	struct sap_watch_task *t = sap_watch_task_find(w, h->pid);
+	uint32_t file;
 
 	if (!o || o->dead)
 		return 0;
+	if (t && (file = mapped_as(o, t)) == SAP_NONE)
+		file = o->files.v[0];
 	if (t)
-		return enter_by_task(w, o, h->cookie, o->files.v[0], t, h->when, err);
+		return enter_by_task(w, o, h->cookie, file, t, h->when, err);
 	if (h->pid > 0 && g->pid == h->pid && g->process != SAP_NONE)
-		return enter(w, o, h->cookie, o->files.v[0], g->process, h->when, err);
+		return enter(w, o, h->cookie, was_mapped_as(w, o, g->process), g->process, h->when,
+			     err);
 	/* With a narrow watch it is a stranger. */
 	if (w->n_pids || w->cgroup_path)
 		return 0;

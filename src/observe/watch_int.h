@@ -16,6 +16,7 @@
  *     watch_choose.c     which functions of a file, and what is said of the others
  *     watch_ifunc.c      what the loader chose for IFUNC symbols
  *     watch_hits.c       what comes back of probes
+ *     watch_stood.c      how long probes stood, and who ran meanwhile
  *     watch_look.c       /proc again, clocks
  */
 #ifndef SAP_OBSERVE_WATCH_INT_H
@@ -64,6 +65,8 @@ struct sap_watch_task {
 	bool counted;    /* in processes_seen */
 	bool kept;       /* stands in the picture being taken */
 	uint8_t gone;    /* looks that did not find it */
+	bool rootless;   /* its root fits under no ceiling: it becomes no entry */
+	int64_t gone_when, gone_ms; /* the first of those looks: CLOCK_REALTIME, CLOCK_MONOTONIC */
 };
 
 /* Indexes found by a hash; nothing is ever taken out. */
@@ -108,6 +111,14 @@ struct sap_watch_object {
 	bool sent, dead; /* dead: forgotten */
 };
 
+/* What is kept of a file whose functions are watched. */
+struct sap_watch_seen {
+	uint32_t object; /* its number + 1; 0: none yet */
+	bool forgotten;  /* its probes were taken away; a mapping asks for them again */
+	uint64_t ended;  /* processes that mapped it, and ended after its probes stood */
+	int64_t before;  /* ns that probes stood which were taken away */
+};
+
 struct sap_watch_hit {
 	uint32_t cookie;
 	int32_t pid;
@@ -142,6 +153,7 @@ struct sap_watch {
 	int64_t now_ms; /* CLOCK_MONOTONIC, at the start of this call */
 	int64_t last_realtime, last_boottime, last_monotonic;
 	bool got_ready, stopping, ended, dirty;
+	int64_t newest;    /* event of the kernel, CLOCK_REALTIME; those older have come */
 	bool begun;        /* with fresh: an EXEC has come */
 	int dead;          /* enum sap_code with which the helper was lost; 0: it lives */
 	uint32_t dead_gap; /* in e->gaps; SAP_NONE */
@@ -154,6 +166,8 @@ struct sap_watch {
 	struct sap_watch_table known_table;
 	SAP_VEC(struct sap_watch_object *) objects;
 	struct sap_watch_table object_table;
+	SAP_VEC(struct sap_watch_seen) seen;   /* of files; may be shorter */
+	bool frozen;                           /* no probe stands any more */
 	uint32_t next_cookie, standing, asked; /* asked: PROBEs without PLACED */
 	SAP_VEC(struct sap_watch_hit) pending;
 	SAP_VEC(struct sap_watch_queued) queue;
@@ -311,6 +325,23 @@ enum sap_watch_chosen sap_watch_own_find(const struct sap_watch_own *own, struct
 					 uint64_t *offset);
 /* sap_probe_refused of that place. */
 bool sap_watch_own_refused(const struct sap_watch_own *own, uint16_t machine, uint64_t offset);
+
+/* ---- watch_stood.c ---- */
+/* NULL: nothing is kept of it. */
+struct sap_watch_seen *sap_watch_seen(const struct sap_watch *w, uint32_t file);
+/* The probes of the file are the object's. */
+int sap_watch_belongs(struct sap_watch *w, uint32_t file, const struct sap_watch_object *o,
+		      struct sap_err *err);
+/* A process that mapped these has ended. */
+void sap_watch_stood_until(struct sap_watch *w, const struct sap_watch_maps *maps, int64_t when);
+/* watched and watched_processes of all files, as of e->end. */
+int sap_watch_stood(struct sap_watch *w, struct sap_err *err);
+/* ... for the last time: no probe stands from here on. */
+int sap_watch_freeze(struct sap_watch *w, struct sap_err *err);
+/* The object is forgotten; its files say so. */
+int sap_watch_taken_away(struct sap_watch *w, struct sap_watch_object *o, struct sap_err *err);
+/* Probes of a file that was forgotten are asked for again. */
+int sap_watch_again(struct sap_watch *w, uint32_t file, int32_t pid, struct sap_err *err);
 
 /* ---- watch_look.c ---- */
 /* /proc as it is now: new tasks, new files. */

@@ -17,6 +17,8 @@ enum {
 	JUMP_NS = 2000000000,   /* a clock that moves more than that was set */
 	ASLEEP_NS = 1000000000, /* a suspend that is told */
 	GONE_LOOKS = 2,         /* events of the end of a process may be a moment late */
+	GONE_MS = 5000,
+	GONE_LATE_NS = 200000000,
 	IDLE_LOOKS = 2,
 };
 
@@ -78,11 +80,28 @@ static bool is_there(const struct sap_watch *w, int32_t pid)
 	return faccessat(w->proc_fd, name, F_OK, 0) == 0;
 }
 
-/* Its EXIT comes in a moment, or was lost: then it is ended here. */
+/*
+ * Its EXIT comes in a moment, or was lost: then it is ended here. Events come in their order, so it was lost
+ * once younger ones are here. Looks may follow each other closely, and events be late on a busy machine:
+ * without its task the EXEC of a process is a stranger's, and so are its children.
+ */
+static bool may_still_come(struct sap_watch *w, struct sap_watch_task *t)
+{
+	if (w->dead || w->o.observer < 0 || !(w->ready.flags & SAP_WIRE_MAPS))
+		return false;
+	if (t->gone == 0) {
+		t->gone_when = sap_watch_realtime();
+		t->gone_ms = w->now_ms;
+	}
+	if (t->gone < GONE_LOOKS)
+		t->gone++;
+	return t->gone < GONE_LOOKS ||
+	       (w->newest < t->gone_when + GONE_LATE_NS && w->now_ms - t->gone_ms < GONE_MS);
+}
+
 static int end_if_gone(struct sap_watch *w, struct sap_watch_task *t, void *ctx,
 		       struct sap_err *err)
 {
-	bool events = !w->dead && w->o.observer >= 0 && (w->ready.flags & SAP_WIRE_MAPS);
 	int r = 0;
 
 	(void)ctx;
@@ -90,7 +109,7 @@ static int end_if_gone(struct sap_watch *w, struct sap_watch_task *t, void *ctx,
 		t->gone = 0;
 		return 0;
 	}
-	if (events && ++t->gone < GONE_LOOKS)
+	if (may_still_come(w, t))
 		return 0;
 	r = sap_watch_task_settle(w, t, err);
 	if (r == 0)
@@ -218,6 +237,8 @@ static bool still_there(struct sap_watch *w, const struct sap_watch_object *o)
  * names are kept for one more look, because entries may still be on their way. */
 static int forget(struct sap_watch *w, struct sap_watch_object *o, struct sap_err *err)
 {
+	int r;
+
 	if (o->dead) {
 		if (!o->fns)
 			return 0;
@@ -229,9 +250,12 @@ static int forget(struct sap_watch *w, struct sap_watch_object *o, struct sap_er
 	}
 	if (++o->idle < IDLE_LOOKS || o->waiting || still_there(w, o))
 		return 0;
+	r = sap_watch_taken_away(w, o, err);
 	o->dead = true;
 	w->standing -= o->n;
-	return sap_wire_put(&w->out, SAP_WIRE_FORGET, &o->number, sizeof(o->number), NULL, 0, err);
+	return r < 0 ? r
+		     : sap_wire_put(&w->out, SAP_WIRE_FORGET, &o->number, sizeof(o->number), NULL,
+				    0, err);
 }
 
 static int forget_idle(struct sap_watch *w, struct sap_err *err)
@@ -257,6 +281,9 @@ static int forget_idle(struct sap_watch *w, struct sap_err *err)
 		else
 			r = forget(w, o, err);
 	}
+	for (size_t i = 0; i < w->seen.n && r == 0; i++)
+		if (mapped[i])
+			r = sap_watch_again(w, (uint32_t)i, 0, err);
 	free(mapped);
 	if (r == 0)
 		r = sap_wire_flush(&w->out, err);
@@ -291,6 +318,8 @@ int sap_watch_look(struct sap_watch *w, struct sap_err *err)
 	if (r == 0)
 		r = sap_watch_tell_all(w, err);
 	w->e->end = sap_watch_realtime();
+	if (r == 0)
+		r = sap_watch_stood(w, err);
 	if (w->dead_gap != SAP_NONE && w->dead_gap < w->e->gaps.n)
 		w->e->gaps.v[w->dead_gap].end = w->e->end;
 	if (r == 0)

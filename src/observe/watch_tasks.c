@@ -202,6 +202,8 @@ static int tell_from_events(struct sap_watch *w, struct sap_watch_task *t, struc
 	p->unit = t->unit;
 	p->container = t->container;
 	p->root = t->root;
+	/* Nothing of /proc was read. */
+	p->preloads |= SAP_ENV_UNREADABLE;
 	p->first_seen = t->since;
 	p->last_seen = t->last;
 	t->process = i;
@@ -229,6 +231,8 @@ static int tell_aside(struct sap_watch *w, struct sap_watch_task was, int64_t wh
 	w->e->processes_seen = seen;
 	if (r == 0)
 		r = tell_uses(w, &was, err);
+	if (r == 0)
+		sap_watch_stood_until(w, was.maps, when);
 	if (r == 0)
 		r = sap_evidence_end(w->e, was.process, when, &to, err);
 	if (r == 0)
@@ -289,6 +293,9 @@ int sap_watch_task_tell(struct sap_watch *w, struct sap_watch_task *t, struct sa
 	uint32_t i = SAP_NONE;
 	int r;
 
+	/* Where it belongs is not known: better no entry than one of another's files. */
+	if (t->rootless)
+		return 0;
 	if (t->process == SAP_NONE) {
 		r = sap_snapshot_process(w->e, &o, t->pid, false, &i, err);
 		if (r == 0) {
@@ -296,6 +303,9 @@ int sap_watch_task_tell(struct sap_watch *w, struct sap_watch_task *t, struct sa
 			t->counted = true;
 			r = take_over(w, t, i, err);
 			picture(w, t, before, sap_watch_realtime());
+		} else if (r == SAP_ELIMIT && w->e->roots.n >= SAP_EVIDENCE_ROOTS_MAX) {
+			t->rootless = true;
+			return 0;
 		} else if (r != SAP_ENOMEM) {
 			r = tell_from_events(w, t, err);
 		}
@@ -332,11 +342,13 @@ int sap_watch_task_end(struct sap_watch *w, struct sap_watch_task *t, int64_t wh
 	uint32_t to = SAP_NONE;
 	int r = 0;
 
-	if (t->process == SAP_NONE && (t->execed || forks || (!t->first_exec && t->maps)))
+	if (t->process == SAP_NONE && !t->rootless &&
+	    (t->execed || forks || (!t->first_exec && t->maps)))
 		r = tell_from_events(w, t, err);
 	if (r == 0 && t->process != SAP_NONE)
 		r = tell_uses(w, t, err);
 	if (r == 0 && t->process != SAP_NONE) {
+		sap_watch_stood_until(w, t->maps, when);
 		r = sap_evidence_end(w->e, t->process, when, &to, err);
 		w->gone[(uint32_t)t->pid % WATCH_ENDED] =
 			(struct sap_watch_ended){ .pid = t->pid, .process = to, .when = when };

@@ -86,7 +86,8 @@ static bool believed(struct sap_watch *w, const struct sap_watch_task *t,
 	       parent->streak >= STREAK_BELIEVED && parent->streak % STREAK_LOOK != 0;
 }
 
-static bool read_root(struct sap_watch *w, const struct sap_watch_task *t, uint32_t *root)
+/* SAP_ENOENT: gone. */
+static int read_root(struct sap_watch *w, const struct sap_watch_task *t, uint32_t *root)
 {
 	const struct sap_seen_root *r = &w->e->roots.v[t->root];
 	char path[64], link[64];
@@ -97,14 +98,22 @@ static bool read_root(struct sap_watch *w, const struct sap_watch_task *t, uint3
 	snprintf(path, sizeof(path), "%d/ns/mnt", t->pid);
 	if (sap_proc_link(w->proc_fd, path, link, sizeof(link), &text) < 0 ||
 	    !sap_proc_bracket(text, SAP_STR("mnt:"), &ns))
-		return false;
+		return SAP_ENOENT;
 	snprintf(path, sizeof(path), "%d/root", t->pid);
 	if (fstatat(w->proc_fd, path, &top, 0) < 0)
-		return false;
+		return SAP_ENOENT;
 	*root = t->root;
 	if (r->mnt_ns == ns && r->dev == top.st_dev && r->ino == top.st_ino)
-		return true;
-	return sap_evidence_root(w->e, ns, top.st_dev, top.st_ino, root, NULL, NULL) == 0;
+		return 0;
+	return sap_evidence_root(w->e, ns, top.st_dev, top.st_ino, root, NULL, NULL);
+}
+
+/* It has a root that is not kept: not its parent's, so it is of no entry. It was counted. */
+static void lose_root(struct sap_watch *w, struct sap_watch_task *t)
+{
+	t->rootless = true;
+	w->e->processes_seen += !t->counted;
+	t->counted = true;
 }
 
 bool sap_watch_where(struct sap_watch *w, struct sap_watch_task *t, bool *wanted)
@@ -116,6 +125,7 @@ bool sap_watch_where(struct sap_watch *w, struct sap_watch_task *t, bool *wanted
 	struct sap_str text;
 	struct cgroup c;
 	bool same;
+	int r;
 
 	*wanted = true;
 	if (believed(w, t, parent)) {
@@ -127,8 +137,14 @@ bool sap_watch_where(struct sap_watch *w, struct sap_watch_task *t, bool *wanted
 	parse_cgroup(w, text, &c);
 	*wanted = c.inside;
 	if (!sap_evidence_text(w->e, c.unit, &unit) ||
-	    !sap_evidence_text(w->e, c.container, &container) || !read_root(w, t, &root))
+	    !sap_evidence_text(w->e, c.container, &container))
 		return false;
+	r = read_root(w, t, &root);
+	if (r == SAP_ELIMIT)
+		lose_root(w, t);
+	if (r < 0)
+		return r == SAP_ELIMIT;
+	t->rootless = false;
 	same = root == t->root && sap_str_eq(unit, t->unit) && sap_str_eq(container, t->container);
 	if (parent && t->first_exec)
 		parent->streak = same ? parent->streak + 1 : 0;

@@ -8,9 +8,14 @@ is asked to, by instruction; a function was entered where its first instruction 
 Names are compared as addresses, for one address may have many. Each difference must be one that a
 rule below explains; the rules are narrow, and how often each was needed is printed.
 
+Valgrind has a processor of its own, for which the loader chooses other implementations of memcpy(3)
+and the like (IFUNC). What it chooses here and there is asked with dlvsym(3): where the one of there
+was entered, sapper must say that the one of here was.
+
     callgrind.py [-v] [PROGRAM...]     xz openssl sqlite3 curl python3 nginx (default: all)
 """
 import collections
+import contextlib
 import datetime
 import glob
 import http.server
@@ -105,6 +110,93 @@ def _is_elf(path):
         return f.read(4) == b"\x7fELF"
 
 
+# ---- implementations that the loader chooses -----------------------------------------------
+
+# Of each library named its symbols, as "NAME@VERSION": where its code lies, as an address of the
+# file, and in which file. An argument that begins with a slash is a library.
+CHOSEN_SOURCE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+	void *library = NULL;
+
+	for (int i = 1; i < argc; i++) {
+		char *version = strchr(argv[i], '@');
+		struct link_map *in = NULL;
+		Dl_info info;
+		void *at;
+
+		if (argv[i][0] == '/') {
+			library = dlopen(argv[i], RTLD_LAZY);
+			if (!library)
+				return 1;
+			continue;
+		}
+		if (version)
+			*version++ = 0;
+		at = version ? dlvsym(library, argv[i], version) : dlsym(library, argv[i]);
+		if (at && dladdr1(at, &info, (void **)&in, RTLD_DL_LINKMAP) && in)
+			printf("%lx %s\n", (unsigned long)at - in->l_addr, in->l_name);
+		else
+			puts("0 -");
+	}
+	return 0;
+}
+"""
+
+
+class Chosen:
+    """Of the IFUNC symbols of each library: what is chosen here, and what under valgrind."""
+
+    def __init__(self, root, valgrind):
+        self.root, self.valgrind = root, valgrind
+        with tempfile.TemporaryDirectory() as tmp:
+            out = os.path.join(tmp, "chosen")
+            private_root.subprocess.run(["gcc", "-o", out, "-x", "c", "-"], check=True, text=True,
+                                        input=CHOSEN_SOURCE)
+            root.elf(out, "/valgrind/chosen")
+        self.here, self.there = {}, {}  # path: {name: address}
+
+    def ask(self, objects):
+        """objects: {path: Object}."""
+        names = {path: sorted(n for a in o.ifuncs for n in o.names[a])
+                 for path, o in objects.items() if o.ifuncs}
+        if not names:
+            return
+        wanted = [(path, n) for path in names for n in names[path]]
+        args = ["/valgrind/chosen"]
+        for path, of_path in names.items():
+            args += [path, *(n.replace("@@", "@") for n in of_path)]
+        quiet = [*self.valgrind, "--callgrind-out-file=/dev/null"]
+        for told, command in ((self.here, args), (self.there, quiet + args)):
+            status, out, err = self.root.run(command, env={"VALGRIND_LIB": "/valgrind"})
+            lines = out.splitlines()
+            if status or len(lines) != len(wanted):
+                raise RuntimeError(f"what the loader chooses: {status} {err[-500:]}")
+            for (path, name), line in zip(wanted, lines):
+                address, file = line.split(" ", 1)
+                real = os.path.realpath(self.root.inside(file))[len(self.root.path):]
+                if real == path:
+                    told.setdefault(path, {})[name] = int(address, 16)
+
+    def names(self, path):
+        """{address: names} of what is chosen here."""
+        found = collections.defaultdict(set)
+        for name, address in self.here.get(path, {}).items():
+            found[address].add(name)
+        return found
+
+    def executed(self, path, addresses):
+        """Those executed there, as the addresses that they have here."""
+        here = self.here.get(path, {})
+        return {here[n] for n, a in self.there.get(path, {}).items()
+                if a in addresses and n in here}
+
+
 # ---- the programs --------------------------------------------------------------------------
 
 class Case:
@@ -112,6 +204,7 @@ class Case:
     version = "--version"
     loads_later = False  # with dlopen(3): what is entered before the probes stand is not seen
     callgrind_options = []
+    strangers = False  # others run it meanwhile
 
     def __init__(self, root, name):
         self.root, self.name = root, name
@@ -131,7 +224,7 @@ class Case:
 class Xz(Case):
     def prepare(self):
         noise = random.Random(1)
-        text = b"".join(b"%d lines of %x\n" % (i, noise.getrandbits(40)) for i in range(6000))
+        text = b"".join(b"%d lines of %x\n" % (i, noise.getrandbits(40)) for i in range(3000))
         self.root.write("/data/text", text)
 
     def commands(self):
@@ -157,6 +250,7 @@ class Openssl(Case):
 
 
 class Sqlite(Case):
+    strangers = True
     SCRIPT = """
     create table a(id integer primary key, name text, x real);
     create table b(a references a, doc text);
@@ -264,6 +358,7 @@ with open('/data/awake', 'w') as f:
 
 
 class Nginx(Case):
+    strangers = True
     version = "-v"
     CONFIG = """
     daemon off; user root; worker_processes 1; pid /run/nginx.pid; error_log /data/error.log;
@@ -303,7 +398,7 @@ class Nginx(Case):
                 if process.poll() is not None:
                     return
                 time.sleep(0.05)
-        for i in range(300):
+        for i in range(120):
             self.ask(("/", "/re/aaa", "/none")[i % 3], i % 2 == 0)
         # The master: the one whose PID in there is the one it wrote.
         with open(self.root.inside("/run/nginx.pid"), encoding="ascii") as f:
@@ -437,8 +532,8 @@ def by_callgrind(case, valgrind, count):
 class Compared:
     """One program: the two answers, and the differences with the rules that explain them."""
 
-    def __init__(self, case, listing, later):
-        self.case, self.listing, self.later = case, listing, later
+    def __init__(self, case, listing, later, chosen):
+        self.case, self.listing, self.later, self.chosen = case, listing, later, chosen
         self.loader = live.interpreter(case.root.inside(case.program))
         self.loader = os.path.realpath(case.root.inside(self.loader))[len(case.root.path):] \
             if self.loader else None
@@ -446,11 +541,20 @@ class Compared:
         self.from_start.add(case.program)
         self.rules = collections.Counter()
         self.libraries = self.exported = self.both = self.listed = 0
+        self.implementations = 0
         self.unexplained = []
+
+    def names(self, path, obj, address):
+        """Of an address: of the implementations chosen there, and its own."""
+        return obj.names.get(address, set()) | self.chosen.names(path).get(address, set())
+
+    def entered(self, listing, path, obj):
+        executed = listing.addresses[path]
+        return {a for a in executed if a in obj.names} | self.chosen.executed(path, executed)
 
     def missed(self, path, obj, address, seen):
         """Callgrind executed its first instruction and sapper does not say so: why, or None."""
-        names = {n.split("@")[0] for n in obj.names[address]}
+        names = {n.split("@")[0] for n in self.names(path, obj, address)}
         if names & seen.refused:
             return "the kernel refuses a probe there, and sapper says so"
         if path == self.loader and names == {"_dl_catch_error"}:
@@ -458,25 +562,27 @@ class Compared:
         if self.case.loads_later and path not in self.from_start and seen.late():
             if seconds(seen.since) > self.case.awake():
                 return "dlopen: its probes stood after the pause only, and sapper says so"
-            if address not in self.later.addresses[path]:
+            if address not in self.entered(self.later, path, obj):
                 return "dlopen: entered before its probes stood, not afterwards"
         return None
 
     def compare(self, path, obj, seen):
         """Counts; returns the addresses that both call entered. There is no rule for what only
         sapper says was entered: nothing explains that."""
-        truth = {a for a in self.listing.addresses[path] if a in obj.names}
+        truth = self.entered(self.listing, path, obj)
         entered = set(seen.entered)
         self.libraries += 1
         self.exported += len(obj.names)
         self.both += len(truth & entered)
+        self.implementations += len(truth & entered & set(self.chosen.names(path)))
         for address in sorted(truth - entered):
             rule = self.missed(path, obj, address, seen)
             if rule:
                 self.rules[rule] += 1
             else:
-                self.unexplained.append(f"{path}: {obj.name(address)} was entered, "
-                                        "sapper misses it")
+                self.unexplained.append(f"{path}: "
+                                        f"{' '.join(sorted(self.names(path, obj, address)))} at "
+                                        f"{address:#x} was entered, sapper misses it")
         for address in sorted(entered - truth):
             self.unexplained.append(f"{path}: {' '.join(sorted(seen.entered[address]))} at "
                                     f"{address:#x} is said to be entered, and was not")
@@ -487,34 +593,36 @@ class Compared:
         return entered & truth
 
 
-def check_names(case, path, obj, seen, addresses, count):
+def check_names(case, path, obj, chosen, seen, addresses, count):
     """All aliases of an address are told, and no other."""
     for address in sorted(addresses):
-        names = obj.names[address]
+        names = obj.names.get(address, set())
         if address in obj.ifuncs:
             names = {"resolver-of:" + n.split("@")[0] for n in names}
             held = seen.entered[address] and seen.entered[address] <= names
         else:
+            names = names | chosen.names(path).get(address, set())
             held = seen.entered[address] == names
         count.check(held,
                     f"{case.name}: the names of one function of {path}",
                     f"{sorted(seen.entered[address])}, by readelf {sorted(names)}")
 
 
-def judge(case, sapper, valgrind, count, verbose):
-    objects = {}
+def judge(case, sapper, valgrind, chosen, count, verbose):
     start = time.monotonic()
     # Before sapper: the kernel takes probes away a moment after sapper has ended, and valgrind
     # would read their bytes as the program's.
     listing, later = by_callgrind(case, valgrind, count)
-    between = time.monotonic()
-    with Strangers(case):
-        seen = by_sapper(case, sapper, objects, count)
-    end = time.monotonic()
-    result = Compared(case, listing, later)
     listed = {p for p in listing.addresses if os.path.exists(case.root.inside(p))}
     paths = {os.path.realpath(case.root.inside(p))[len(case.root.path):]: p for p in listed
              if not p.startswith("/valgrind/")}
+    objects = {path: Object(case.root.inside(path)) for path in paths}
+    chosen.ask(objects)
+    between = time.monotonic()
+    with Strangers(case) if case.strangers else contextlib.nullcontext():
+        seen = by_sapper(case, sapper, objects, count)
+    end = time.monotonic()
+    result = Compared(case, listing, later, chosen)
     for path, as_listed in paths.items():
         for one in (listing, later):
             one.addresses[path] = one.addresses[as_listed]
@@ -523,7 +631,7 @@ def judge(case, sapper, valgrind, count, verbose):
         count.check(False, f"{case.name}: every library that ran is there", path)
     for path in sorted(set(paths) & set(seen)):
         same = result.compare(path, objects[path], seen[path])
-        check_names(case, path, objects[path], seen[path], same, count)
+        check_names(case, path, objects[path], chosen, seen[path], same, count)
     for path in sorted(set(seen) - set(paths)):
         count.check(not seen[path].entered, f"{case.name}: nothing is entered in what callgrind "
                     "did not run", f"{path}: {list(seen[path].entered.values())[:5]}")
@@ -531,7 +639,8 @@ def judge(case, sapper, valgrind, count, verbose):
                 f"{len(result.unexplained)} differences\n  " + "\n  ".join(
                     result.unexplained if verbose else result.unexplained[:20]))
     print(f"{case.name}: {result.libraries} libraries, {result.exported} exported functions, "
-          f"{result.both} entered by both; callgrind lists {result.listed} of their names; "
+          f"{result.both} entered by both, {result.implementations} of them "
+          f"chosen by the loader; callgrind lists {result.listed} of their names; "
           f"callgrind {between - start:.1f} s, sapper {end - between:.1f} s")
     for rule, n in sorted(result.rules.items()):
         if n:
@@ -545,7 +654,8 @@ def main():
     wanted = [a for a in args if a != "-v"] or list(CASES)
     count = live.Count()
     reason = private_root.reason_not() or next(
-        (f"{t} is not installed" for t in ("valgrind", "readelf") if not shutil.which(t)), None)
+        (f"{t} is not installed" for t in ("valgrind", "readelf", "gcc") if not shutil.which(t)),
+        None)
     if reason:
         count.skip("callgrind", reason)
         count.done()
@@ -562,7 +672,7 @@ def main():
             case = CASES[name](root, name)
             case.prepare()
             try:
-                judge(case, sapper, valgrind, count, verbose)
+                judge(case, sapper, valgrind, Chosen(root, valgrind), count, verbose)
             except (RuntimeError, OSError, ValueError, KeyError) as e:
                 count.check(False, f"callgrind: {name}", repr(e))
     count.done()

@@ -321,7 +321,7 @@ def mapped(asked, service):
 
 
 def executed(asked, service):
-    ask_while(asked.watch(4), service, "number", 60)
+    ask_while(asked.watch(3), service, "number", 60)
     doc = asked.scan()
     finding = asked.finding(doc) or {}
     proof = finding.get("evidence", {})
@@ -338,7 +338,7 @@ def executed(asked, service):
 
 
 def vulnerable(asked, service):
-    ask_while(asked.watch(4), service, "check", 60)
+    ask_while(asked.watch(3), service, "check", 60)
     doc = asked.scan()
     finding = asked.finding(doc) or {}
     proof = finding.get("evidence", {})

@@ -1054,9 +1054,14 @@ static void test_pieces_and_links(void)
 	CHECK_INT(e->files.n, 2);
 	CHECK_INT(e->files.v[1].n_probed, 20000);
 	CHECK_INT(e->files.v[1].observed, SAP_OBSERVED_PROBED);
-	if (CHECK_INT(e->functions.n, 1)) {
+	/* The same bytes at the other path: by whom is not known there. */
+	if (CHECK_INT(e->functions.n, 2)) {
 		CHECK_INT(e->functions.v[0].file, file_of(e, lib("link.so")));
 		CHECK_INT(e->functions.v[0].offset, 0x100000 + 19999 * 16);
+		CHECK_INT(e->functions.v[0].process, sap_evidence_living(e, 101));
+		CHECK_INT(e->functions.v[1].file, file_of(e, lib("libone.so")));
+		CHECK_INT(e->functions.v[1].offset, 0x100000 + 19999 * 16);
+		CHECK_INT(e->functions.v[1].process, SAP_NONE);
 	}
 	end(&f);
 }
@@ -1094,15 +1099,131 @@ static void test_expect_and_forget(void)
 	CHECK_INT(file_of(e, path), 0);
 	CHECK_INT(evidence(&f)->files.v[0].n_processes, 1);
 	/* Nobody maps it and it is gone: its probes are given back. */
+	usleep(50000); /* the events' clock runs ahead */
+	CHECK_OK(sap_watch_look(f.w, &f.err), &f.err);
+	CHECK(evidence(&f)->files.v[0].watched > 0);
+	CHECK_INT(e->files.v[0].watched_processes, 1);
 	unlink(path);
 	for (int i = 0; i < 4; i++)
 		CHECK_OK(sap_watch_look(f.w, &f.err), &f.err);
+	CHECK_INT(e->files.v[0].observed, SAP_OBSERVED_NOT);
+	CHECK(has_text(e->files.v[0].reason, "taken away"));
+	CHECK_INT(e->files.v[0].watched, 0);
 	if (CHECK(got(&f, SAP_WIRE_FORGET, &m)))
 		CHECK_INT(*(const uint32_t *)m.body, 0);
 	CHECK(!got(&f, SAP_WIRE_FORGET, &m));
 	event_hit(&f, 100, 0);
 	CHECK_INT(work(&f), 1);
 	end(&f);
+}
+
+static int64_t start_of(struct fake *f, const char *path)
+{
+	struct sap_evidence *e = evidence(f);
+	uint32_t file = file_of(e, path);
+
+	return file == SAP_NONE ? 0 : e->files.v[file].observed_since;
+}
+
+/* What ended before its probes stood was not watched; what ends or lives later was. */
+static void test_watched(void)
+{
+	struct sap_wire_message m;
+	struct sap_evidence *e;
+	struct fake f;
+	uint32_t file;
+
+	usual_list();
+	if (!begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	f.when = now_ns(CLOCK_REALTIME) - 500 * (int64_t)MS;
+	CHECK(evidence(&f)->live);
+	one_program(&f, 1, 100);
+	event_exit(&f, 100);
+	work(&f);
+	event_fork(&f, 1, 101); /* ends before, is told after */
+	event_exec(&f, 101, "prog");
+	event_map(&f, 101, lib("prog"));
+	event_map(&f, 101, lib("libone.so"));
+	f.when += 5 * (int64_t)MS;
+	while (got(&f, SAP_WIRE_PROBE, &m)) {
+		const struct sap_wire_probe *p = m.body;
+
+		event_placed(&f, p->file, p->cookie, p->n, 0, 0);
+	}
+	f.when -= 5 * (int64_t)MS;
+	event_exit(&f, 101);
+	work(&f);
+	e = evidence(&f);
+	file = file_of(e, lib("libone.so"));
+	if (!CHECK(file != SAP_NONE))
+		return;
+	CHECK_INT(e->files.v[file].observed, SAP_OBSERVED_PROBED);
+	CHECK_INT(e->files.v[file].n_processes, 2);
+	CHECK_INT(e->files.v[file].watched_processes, 0);
+	f.when += 20 * (int64_t)MS;
+	one_program(&f, 1, 102);
+	CHECK_INT(work(&f), 1);
+	CHECK_INT(evidence(&f)->files.v[file].watched_processes, 1);
+	event_exit(&f, 102);
+	one_program(&f, 1, 103);
+	CHECK_INT(work(&f), 1);
+	CHECK_INT(evidence(&f)->files.v[file].watched_processes, 2);
+	CHECK_INT(e->files.v[file].n_processes, 4);
+	CHECK_OK(sap_watch_look(f.w, &f.err), &f.err);
+	CHECK(e->files.v[file].watched > 0);
+	CHECK_INT(e->files.v[file].watched, sap_evidence_stood(e, start_of(&f, lib("libone.so"))));
+	end(&f);
+}
+
+/* A file that was out of reach and comes back as it was: its probes are asked for again. */
+static void test_forgotten_comes_back(void)
+{
+	char folder_a[160], folder_b[160], path[192];
+	struct sap_wire_message m;
+	struct sap_evidence *e;
+	struct fake f;
+	int64_t since;
+	int fd;
+
+	snprintf(folder_a, sizeof(folder_a), "%s", lib("here"));
+	snprintf(folder_b, sizeof(folder_b), "%s", lib("away"));
+	snprintf(path, sizeof(path), "%s/back.so", folder_a);
+	CHECK(mkdir(folder_a, 0755) == 0);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0755);
+	CHECK(write(fd, "\177ELFxxxxxxxx", 12) == 12);
+	close(fd);
+	usual_list();
+	if (!begin(&f, with_functions(SAP_WATCH_EXPORTED, NULL, 0)))
+		return;
+	event_map(&f, 100, path);
+	work(&f);
+	CHECK(got(&f, SAP_WIRE_PROBE, &m));
+	event_placed(&f, 0, 0, 3, 0, 0);
+	event_exit(&f, 100);
+	work(&f);
+	since = start_of(&f, path);
+	CHECK(since > 0);
+	CHECK(rename(folder_a, folder_b) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK_OK(sap_watch_look(f.w, &f.err), &f.err);
+	CHECK(got(&f, SAP_WIRE_FORGET, &m));
+	CHECK(rename(folder_b, folder_a) == 0);
+	f.when = now_ns(CLOCK_REALTIME);
+	event_map(&f, 101, path);
+	work(&f);
+	if (CHECK(got(&f, SAP_WIRE_PROBE, &m)))
+		CHECK_INT(((const struct sap_wire_probe *)m.body)->cookie, 3);
+	event_placed(&f, 1, 3, 3, 0, 0);
+	CHECK_INT(work(&f), 1);
+	e = evidence(&f);
+	CHECK_INT(e->files.n, 1);
+	CHECK_INT(e->files.v[0].observed, SAP_OBSERVED_PROBED);
+	CHECK(e->files.v[0].observed_since > since);
+	CHECK_INT(e->files.v[0].watched_processes, 2);
+	end(&f);
+	unlink(path);
+	rmdir(folder_a);
 }
 
 static void test_without_probes(void)
@@ -1407,7 +1528,8 @@ static void test_look(void)
 	proc_gone(711);
 	CHECK_OK(sap_watch_look(f.w, &f.err), &f.err);
 	CHECK(sap_evidence_living(e, 711) != SAP_NONE); /* its EXIT may be on the way */
-	f.when = now_ns(CLOCK_REALTIME);
+	/* One much younger than the look: those before it have come. */
+	f.when = now_ns(CLOCK_REALTIME) + 300 * (int64_t)MS;
 	event_map(&f, 710, lib("third"));
 	event_exit(&f, 710);
 	work(&f);
@@ -1418,6 +1540,44 @@ static void test_look(void)
 	CHECK_INT(e->processes_seen, 2);
 	CHECK_INT(e->gaps.n, 0);
 	CHECK(e->end > e->start);
+	end(&f);
+}
+
+/* A root that fits under no ceiling: its files are not taken for those of another root. */
+static void test_roots_full(void)
+{
+	const char *const paths[] = { lib("prog"), lib("libone.so"), NULL };
+	struct sap_evidence *e;
+	uint64_t hidden;
+	struct fake f;
+	uint32_t root;
+
+	if (!begin(&f, plain()))
+		return;
+	e = evidence(&f);
+	for (uint64_t i = 1; sap_evidence_root(e, i, 1, 1, &root, NULL, NULL) == 0;)
+		i++;
+	e->losses.ceiling = 0;
+	hidden = e->processes_hidden;
+	proc_process(750, 1, paths);
+	proc_link(750, "ns/mnt", "mnt:[77777777]");
+	f.when = now_ns(CLOCK_REALTIME);
+	event_fork(&f, 1, 750);
+	event_exec(&f, 750, "prog");
+	event_map(&f, 750, lib("prog"));
+	event_map(&f, 750, lib("libone.so"));
+	work(&f);
+	CHECK_INT(sap_evidence_living(evidence(&f), 750), SAP_NONE);
+	CHECK_INT(e->files.n, 0);
+	CHECK(e->losses.ceiling > 0);
+	CHECK_INT(e->processes_seen, 1);
+	CHECK_OK(sap_watch_look(f.w, &f.err), &f.err);
+	CHECK_INT(e->processes_hidden, hidden + 1);
+	event_exit(&f, 750);
+	CHECK_INT(work(&f), 1);
+	CHECK_INT(e->files.n, 0);
+	CHECK_INT(process_of(e, lib("prog"), true), SAP_NONE);
+	proc_gone(750);
 	end(&f);
 }
 
@@ -1650,6 +1810,8 @@ int main(int argc, char **argv)
 	test_refused_and_errors();
 	test_pieces_and_links();
 	test_expect_and_forget();
+	test_watched();
+	test_forgotten_comes_back();
 	test_without_probes();
 	test_helper_dies();
 	test_hostile();
@@ -1657,6 +1819,7 @@ int main(int argc, char **argv)
 	test_no_answer();
 	test_warm();
 	test_look();
+	test_roots_full();
 	test_look_before_exec();
 	test_cgroup();
 	test_only_proc();
