@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -277,14 +278,22 @@ static void pass_signal(const struct child *child, const struct signalfd_siginfo
 	kill(child->pid, (int)info->ssi_signo);
 }
 
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
 /* Until the command has ended; *status as waitpid gives it. */
 static int watch(struct options *o, const struct child *child, int signals, int *status,
 		 struct sap_err *err)
 {
-	enum { LOOK_EVERY = 10, STEP_MS = 100 };
+	enum { LOOK_MS = 1000, STEP_MS = 100 };
 	struct signalfd_siginfo info;
 	struct sap_err late = { 0 };
-	unsigned step = 0;
+	int64_t looked = clock_ms();
 	bool seen = true;
 
 	for (;;) {
@@ -306,9 +315,11 @@ static int watch(struct options *o, const struct child *child, int signals, int 
 		if (!seen)
 			usleep(STEP_MS * 1000);
 		/* What could not be looked at now is looked at the next time. */
-		if (seen && ++step % LOOK_EVERY == 0 &&
-		    sap_watch_look(o->watching.watch, &late) < 0 && !o->common.quiet)
-			cli_say("%s", late.text);
+		if (seen && clock_ms() - looked >= LOOK_MS) {
+			looked = clock_ms();
+			if (sap_watch_look(o->watching.watch, &late) < 0 && !o->common.quiet)
+				cli_say("%s", late.text);
+		}
 		while (read(signals, &info, sizeof(info)) == sizeof(info))
 			pass_signal(child, &info);
 	}
