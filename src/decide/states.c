@@ -202,7 +202,7 @@ static void weigh_package(struct sap_states_work *w, uint32_t package)
 			p->load_time_only = o->load_time_only &&
 					    (p->state < SAP_STATE_EXECUTED || p->load_time_only);
 		p->state = sap_states_max(p->state, o->state);
-		p->exposure = sap_states_max(p->exposure, o->exposure);
+		p->exposure = sap_states_exposure(p->process, p->exposure, o->process, o->exposure);
 		if (o->process != SAP_NONE)
 			p->process = sap_states_first(s->evidence, p->process, o->process);
 	}

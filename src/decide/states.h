@@ -40,7 +40,7 @@ enum sap_not_seen {
 struct sap_object_state {
 	uint8_t state;          /* enum sap_state: LINKED where some program would load it, else
 			      * PRESENT; then by evidence */
-	uint8_t exposure;       /* the highest of the processes that map it; enum sap_exposure */
+	uint8_t exposure;       /* the highest of the processes that map it, by sap_exposure_max */
 	bool stale;             /* an old copy of this path is mapped somewhere */
 	bool load_time_only;    /* executed, but only by load-time code */
 	bool contradicted;      /* another file was mapped from this path: the facts are older */
@@ -84,6 +84,9 @@ enum sap_file_how {
 
 /* The reason where nobody asked for functions at all. */
 #define SAP_NOT_WATCHED "functions were not watched (run `sapper watch`)"
+
+/* The reason where probes were placed, but nobody was there any more to enter what they watch. */
+#define SAP_NOBODY_LEFT "the processes that mapped it ended before its probes stood"
 
 struct sap_states {
 	struct sap_arena arena;
@@ -135,6 +138,10 @@ void sap_evidence_groups_free(struct sap_evidence_groups *groups); /* takes NULL
 /* The state of a file by evidence alone: MAPPED or EXECUTED. *load_time_only may be NULL. */
 enum sap_state sap_evidence_file_state(const struct sap_evidence_groups *groups, uint32_t file,
 				       bool *load_time_only);
+
+/* Whether a file was probed when all processes that mapped it had ended, and none of its functions
+ * was seen to be entered: nothing is known of its functions. */
+bool sap_evidence_nobody_left(const struct sap_evidence_groups *groups, uint32_t file);
 
 /* Whether a file was replaced or deleted while it is mapped. Not where the new one has the same
  * build-id, nor for memory that only has a name (memfd, SysV shared memory, /dev). */

@@ -18,11 +18,14 @@ struct names {
 
 /* What the files of one finding say about functions. */
 struct asked {
-	uint32_t files;                      /* of the finding that are mapped */
-	uint32_t probed;                     /* of these, with probes */
-	uint32_t functions;                  /* that were watched in them */
-	uint32_t processes;                  /* that map these */
-	int64_t since;                       /* when all probes were in place */
+	uint32_t files;     /* of the finding that are mapped */
+	uint32_t probed;    /* of these, with probes */
+	uint32_t functions; /* that were watched in them */
+	uint32_t processes; /* that had these mapped meanwhile */
+	int64_t since;      /* when all probes were in place */
+	int64_t watched;    /* how long, of the file of which it was shortest */
+	uint32_t gone;      /* of probed: all who mapped them had ended before */
+	const struct sap_seen_file *first_gone;
 	const struct sap_seen_file *refused; /* the first that is not observable */
 	const struct sap_seen_file *unasked; /* the first that nobody asked about */
 };
@@ -160,7 +163,8 @@ static void add(const struct judge *j, struct sap_package_state *sum,
 		sum->load_time_only = part->load_time_only &&
 				      (sum->state < SAP_STATE_EXECUTED || sum->load_time_only);
 	sum->state = sap_states_max(sum->state, part->state);
-	sum->exposure = sap_states_max(sum->exposure, part->exposure);
+	sum->exposure =
+		sap_states_exposure(sum->process, sum->exposure, part->process, part->exposure);
 	if (part->process != SAP_NONE)
 		sum->process = sap_states_first(j->states->evidence, sum->process, part->process);
 }
@@ -251,9 +255,11 @@ static void ask_object(const struct judge *j, uint32_t object, struct asked *a)
 			a->unasked = f;
 		if (f->observed != SAP_OBSERVED_PROBED)
 			continue;
-		a->probed++;
+		a->watched = a->probed++ && a->watched < f->watched ? a->watched : f->watched;
 		a->functions += f->n_probed;
-		a->processes += f->n_processes;
+		a->processes += f->watched_processes;
+		if (sap_evidence_nobody_left(j->states->groups, index) && a->gone++ == 0)
+			a->first_gone = f;
 		a->since = f->observed_since > a->since ? f->observed_since : a->since;
 	}
 }
@@ -352,13 +358,11 @@ static void put_base(struct sap_buf *out, const struct sap_seen_file *f)
 static void put_not_entered(struct judge *j, const struct asked *a)
 {
 	const struct sap_evidence *e = j->states->evidence;
-	int64_t watched = sap_evidence_watched(e);
+	int64_t stood = sap_evidence_stood(e, a->since);
 	char text[48];
 
-	/* What ran before the probes stood was not seen. */
-	if (a->since > e->start)
-		watched = e->end - a->since < watched ? e->end - a->since : watched;
-	sap_duration_text(watched, text, sizeof(text));
+	/* What ran before the probes stood, or in a window without them, was not seen. */
+	sap_duration_text(a->watched < stood ? a->watched : stood, text, sizeof(text));
 	sap_buf_printf(&j->text,
 		       "not seen in %s over %u process%s, %u functions watched, %llu lost", text,
 		       a->processes, a->processes == 1 ? "" : "es", a->functions,
@@ -391,6 +395,11 @@ static int say_not_entered(struct judge *j, const struct sap_finding *v,
 		sap_buf_puts(&j->text, SAP_STR("the functions of "));
 		put_base(&j->text, a.unasked);
 		sap_buf_puts(&j->text, SAP_STR(" were not watched"));
+	} else if (a.gone == a.probed) {
+		sap_buf_puts(&j->text, SAP_STR(SAP_NOBODY_LEFT));
+	} else if (a.gone) {
+		put_base(&j->text, a.first_gone);
+		sap_buf_puts(&j->text, SAP_STR(": " SAP_NOBODY_LEFT));
 	} else {
 		put_not_entered(j, &a);
 		return say(j, out, SAP_NOT_SEEN, err);

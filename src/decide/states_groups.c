@@ -9,7 +9,7 @@ int sap_evidence_process_cmp(const struct sap_evidence *e, uint32_t a, uint32_t 
 	int c;
 
 	if (x->exposure != y->exposure)
-		return x->exposure > y->exposure ? -1 : 1;
+		return sap_exposure_max(x->exposure, y->exposure) == x->exposure ? -1 : 1;
 	if (x->ended != y->ended)
 		return x->ended ? 1 : -1;
 	if (x->pid != y->pid)
@@ -151,6 +151,14 @@ enum sap_state sap_evidence_file_state(const struct sap_evidence_groups *g, uint
 	return entered || load_time ? SAP_STATE_EXECUTED : SAP_STATE_MAPPED;
 }
 
+bool sap_evidence_nobody_left(const struct sap_evidence_groups *g, uint32_t file)
+{
+	const struct sap_seen_file *f = &g->evidence->files.v[file];
+
+	return f->observed == SAP_OBSERVED_PROBED && f->watched_processes == 0 &&
+	       g->functions.first[file + 1] == g->functions.first[file];
+}
+
 bool sap_evidence_is_old_copy(const struct sap_seen_file *f)
 {
 	if (f->stale != SAP_STALE_REPLACED && f->stale != SAP_STALE_DELETED)
@@ -175,15 +183,5 @@ bool sap_evidence_is_host(const struct sap_evidence *e, uint32_t root)
 
 int64_t sap_evidence_watched(const struct sap_evidence *e)
 {
-	int64_t ns = e->end > e->start ? e->end - e->start : 0;
-
-	for (size_t i = 0; i < e->gaps.n; i++) {
-		int64_t from = e->gaps.v[i].start, to = e->gaps.v[i].end;
-
-		from = from < e->start ? e->start : from;
-		to = to > e->end ? e->end : to;
-		if (to > from)
-			ns -= to - from > ns ? ns : to - from;
-	}
-	return ns;
+	return sap_evidence_stood(e, 0);
 }

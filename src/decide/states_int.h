@@ -29,12 +29,21 @@ struct sap_states_work {
 int sap_states_findings(struct sap_states_work *work, struct sap_findings *findings,
 			struct sap_err *err);
 
-/* "not seen in 2 h over 61 processes, 0 lost": the window of mappings. */
+/* "not seen in 2 h over 61 processes": the window of mappings, where nothing was live with
+ * "in looks at /proc". */
 void sap_states_put_window(struct sap_buf *out, const struct sap_evidence *e);
 
 static inline uint8_t sap_states_max(uint8_t a, uint8_t b)
 {
 	return a > b ? a : b;
+}
+
+/* Exposure of a sum and of a part, whose processes are given; without one nothing is mapped. */
+static inline uint8_t sap_states_exposure(uint32_t process, uint8_t a, uint32_t of_part, uint8_t b)
+{
+	if (process == SAP_NONE || of_part == SAP_NONE)
+		return process == SAP_NONE ? b : a;
+	return (uint8_t)sap_exposure_max(a, b);
 }
 
 /* The process of the two that is named as an example. */

@@ -34,8 +34,13 @@ void sap_states_put_window(struct sap_buf *out, const struct sap_evidence *e)
 
 	if (e->end > e->start) {
 		sap_duration_text(sap_evidence_watched(e), text, sizeof(text));
-		sap_buf_printf(out, "not seen in %s over %llu process%s", text, n,
-			       n == 1 ? "" : "es");
+		/* What came and went between two looks was not seen. */
+		if (e->live)
+			sap_buf_printf(out, "not seen in %s over %llu process%s", text, n,
+				       n == 1 ? "" : "es");
+		else
+			sap_buf_printf(out, "not seen in looks at /proc over %s at %llu process%s",
+				       text, n, n == 1 ? "" : "es");
 	} else {
 		sap_buf_printf(out, "not seen in one look at %llu process%s", n,
 			       n == 1 ? "" : "es");

@@ -6,11 +6,27 @@
 
 #include "base/limits.h"
 
+enum { ROUNDED = 64 };
+
 const char *sap_exposure_name(enum sap_exposure e)
 {
 	static const char *const names[] = { "unknown", "none", "local", "network" };
 
 	return names[e <= SAP_EXPOSURE_NETWORK ? e : SAP_EXPOSURE_UNKNOWN];
+}
+
+enum sap_exposure sap_exposure_max(unsigned a, unsigned b)
+{
+	static const uint8_t ranks[] = {
+		[SAP_EXPOSURE_NONE] = 0,
+		[SAP_EXPOSURE_UNKNOWN] = 1,
+		[SAP_EXPOSURE_LOCAL] = 2,
+		[SAP_EXPOSURE_NETWORK] = 3,
+	};
+
+	if (a > SAP_EXPOSURE_NETWORK || b > SAP_EXPOSURE_NETWORK)
+		return SAP_EXPOSURE_UNKNOWN;
+	return (enum sap_exposure)(ranks[a] >= ranks[b] ? a : b);
 }
 
 const char *sap_stale_name(enum sap_stale s)
@@ -87,6 +103,7 @@ bool sap_evidence_text(struct sap_evidence *e, struct sap_str s, struct sap_str 
 	uint32_t hash = sap_evidence_hash(e, s), at;
 	struct sap_str *to, copy;
 
+	x->text_full = false;
 	if (s.n == 0) {
 		*out = (struct sap_str){ 0 };
 		return true;
@@ -98,13 +115,25 @@ bool sap_evidence_text(struct sap_evidence *e, struct sap_str s, struct sap_str 
 			return true;
 		}
 	}
-	if (!sap_arena_str(&e->arena, s, &copy))
+	if (!sap_arena_str(&e->arena, s, &copy)) {
+		/* The arena rounds up what it hands out. */
+		x->text_full = e->arena.used + s.n + ROUNDED >= e->arena.max;
+		e->losses.ceiling += x->text_full;
 		return false;
+	}
 	to = SAP_VEC_PUSH(&x->text, UINT32_MAX - 1);
 	if (!to || !sap_slots_add(&x->texts, hash, (uint32_t)x->text.n - 1))
 		return false;
 	*to = *out = copy;
 	return true;
+}
+
+int sap_evidence_text_err(const struct sap_evidence *e, struct sap_err *err)
+{
+	if (!e->index->text_full)
+		return sap_err_nomem(err);
+	return sap_err_set(err, SAP_ELIMIT, "more than %llu bytes of paths and names",
+			   (unsigned long long)e->arena.max);
 }
 
 /* ---- roots, gaps ------------------------------------------------------------------------ */
@@ -155,7 +184,41 @@ int sap_evidence_gap(struct sap_evidence *e, int64_t start, int64_t end, struct 
 		return sap_evidence_full(e, e->gaps.n, SAP_EVIDENCE_GAPS_MAX, "gaps", err);
 	gap->start = start;
 	gap->end = end;
-	return sap_evidence_text(e, reason, &gap->reason) ? 0 : sap_err_nomem(err);
+	return sap_evidence_text(e, reason, &gap->reason) ? 0 : sap_evidence_text_err(e, err);
+}
+
+static int compare_gaps(const void *left, const void *right)
+{
+	const struct sap_gap *a = left, *b = right;
+
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+/* Gaps may overlap and come in any order. */
+int64_t sap_evidence_stood(const struct sap_evidence *e, int64_t since)
+{
+	int64_t at = since > e->start ? since : e->start, stood = e->end > at ? e->end - at : 0;
+	struct sap_gap *gaps = e->gaps.n ? calloc(e->gaps.n, sizeof(*gaps)) : NULL;
+	size_t n = gaps ? e->gaps.n : 0;
+
+	if (e->gaps.n && !gaps)
+		return 0; /* rather none than too much */
+	if (n) {
+		memcpy(gaps, e->gaps.v, n * sizeof(*gaps));
+		qsort(gaps, n, sizeof(*gaps), compare_gaps);
+	}
+	for (size_t i = 0; i < n; i++) {
+		int64_t end = gaps[i].end < e->end ? gaps[i].end : e->end;
+
+		if (gaps[i].start > at)
+			at = gaps[i].start;
+		if (end > at) {
+			stood -= end - at;
+			at = end;
+		}
+	}
+	free(gaps);
+	return stood;
 }
 
 /* ---- files ------------------------------------------------------------------------------ */
@@ -206,7 +269,7 @@ int sap_evidence_file(struct sap_evidence *e, const struct sap_file_id *id, uint
 	found = (uint32_t)e->files.n - 1;
 	if (!sap_evidence_text(e, path, &file->path) || !sap_slots_add(slots, hash, found)) {
 		e->files.n--;
-		return sap_err_nomem(err);
+		return sap_evidence_text_err(e, err);
 	}
 	file->id = *id;
 	file->root = root;
@@ -350,7 +413,7 @@ int sap_evidence_entered(struct sap_evidence *e, uint32_t file, uint64_t offset,
 	if (!sap_evidence_text(e, names, &f->names) ||
 	    !SAP_VEC_PUSH(&x->next_function, SAP_EVIDENCE_FUNCTIONS_MAX)) {
 		e->functions.n--;
-		return sap_err_nomem(err);
+		return sap_evidence_text_err(e, err);
 	}
 	if (!sap_slots_add(&x->functions, hash, i)) {
 		e->functions.n--;
@@ -382,10 +445,12 @@ int sap_evidence_unobserved(struct sap_evidence *e, uint32_t file, struct sap_st
 		u->file = file;
 		if (!sap_evidence_text(e, name, &u->name) || !sap_slots_add(slots, hash, i)) {
 			e->unobserved.n--;
-			return sap_err_nomem(err);
+			return sap_evidence_text_err(e, err);
 		}
 	}
-	return sap_evidence_text(e, reason, &e->unobserved.v[i].reason) ? 0 : sap_err_nomem(err);
+	return sap_evidence_text(e, reason, &e->unobserved.v[i].reason)
+		       ? 0
+		       : sap_evidence_text_err(e, err);
 }
 
 int sap_evidence_open(struct sap_evidence *e, uint32_t root, struct sap_str path, uint32_t process,
@@ -408,7 +473,7 @@ int sap_evidence_open(struct sap_evidence *e, uint32_t root, struct sap_str path
 		*o = (struct sap_seen_open){ .root = root, .process = process, .first_seen = when };
 		if (!sap_evidence_text(e, path, &o->path) || !sap_slots_add(slots, hash, i)) {
 			e->opens.n--;
-			return sap_err_nomem(err);
+			return sap_evidence_text_err(e, err);
 		}
 		if (process != SAP_NONE)
 			e->index->links.v[process].opens = true;

@@ -32,6 +32,10 @@ enum sap_exposure {
 
 const char *sap_exposure_name(enum sap_exposure e); /* "unknown", "none", "local", "network" */
 
+/* The higher of two, of different processes or moments. What is not known may be anything, so it
+ * is more than none: NONE < UNKNOWN < LOCAL < NETWORK. */
+enum sap_exposure sap_exposure_max(unsigned a, unsigned b);
+
 /* One socket that waits for others: a TCP or UNIX socket that listens, or a bound UDP socket. */
 struct sap_listen {
 	struct sap_str text; /* "0.0.0.0:443/tcp", "[::1]:53/udp", "/run/x.sock", "@abstract" */
@@ -70,8 +74,10 @@ struct sap_seen_process {
 	struct sap_str container; /* as the root's */
 	uint32_t root;            /* index of roots */
 	uint32_t listens;         /* index + 1 in listens; 0: none */
-	uint8_t exposure;         /* enum sap_exposure; of a folded entry the highest */
-	uint8_t preloads;         /* enum sap_preloads */
+	uint8_t exposure; /* enum sap_exposure: the highest it had in the window (its listens
+				   * are those of the last look); of a folded entry the highest */
+	uint8_t preloads; /* enum sap_preloads; of a folded entry all bits of any, so with
+				   * UNREADABLE what is there is not all */
 	bool ended;
 	uint64_t count; /* processes in this entry: 1, or more where ended */
 	int64_t first_seen, last_seen;
@@ -117,7 +123,14 @@ struct sap_seen_file {
 	uint8_t observed;             /* enum sap_observed */
 	struct sap_str reason;  /* with SAP_OBSERVED_NOT; and remarks ("no symbol table: ...") */
 	int64_t observed_since; /* when the probes were in place; what ran before was not seen */
-	uint32_t n_functions;   /* asked for */
+	/* How long probes stood, in ns: of a watch sap_evidence_stood(e, observed_since), of several
+	 * the sum. 0 where observed is not PROBED. */
+	int64_t watched;
+	/* Processes that had it mapped while its probes stood (last_seen of the use later than
+	 * observed_since; of a folded entry as many as may be, at most n_processes). 0: those
+	 * that mapped it had ended before, so nothing can be said of its functions. */
+	uint32_t watched_processes;
+	uint32_t n_functions; /* asked for */
 	uint32_t n_probed, n_refused;
 	uint32_t n_processes; /* distinct processes that mapped it: of all uses, by count */
 	int64_t first_seen, last_seen;
@@ -191,6 +204,8 @@ struct sap_evidence {
 	int64_t boot_time; /* when the kernel started, as it said at the first look; 0: not asked yet */
 	int64_t start, end; /* the window; equal for a single look */
 	bool narrow;        /* of some processes only: what it does not hold may have been */
+	bool live;          /* the kernel told of every mapping; else only looks at /proc: what came
+			     * and went between two looks was not seen */
 	SAP_VEC(struct sap_gap) gaps;
 	uint64_t processes_seen;   /* distinct ones */
 	uint64_t processes_hidden; /* that could not be looked into, at the last look */
@@ -211,8 +226,11 @@ struct sap_evidence {
 struct sap_evidence *sap_evidence_new(void);
 void sap_evidence_free(struct sap_evidence *e); /* takes NULL */
 
-/* A copy of a text in the set; equal texts are kept once. False: out of memory. */
+/* A copy of a text in the set; equal texts are kept once. False: out of memory, or the ceiling of
+ * all texts is reached (then losses.ceiling has been counted); sap_evidence_text_err says which. */
 bool sap_evidence_text(struct sap_evidence *e, struct sap_str s, struct sap_str *out);
+/* After it was false: SAP_ELIMIT where the texts are full, else SAP_ENOMEM. */
+int sap_evidence_text_err(const struct sap_evidence *e, struct sap_err *err);
 
 /* Each finds the one with that identity, or adds it; *out is its index. *added may be NULL.
  * SAP_ENOMEM; SAP_ELIMIT where a ceiling is reached (then losses.ceiling has been counted and
@@ -246,12 +264,16 @@ int sap_evidence_end(struct sap_evidence *e, uint32_t process, int64_t when, uin
 /* Notes that a file was opened by a process (SAP_NONE: unknown). */
 int sap_evidence_open(struct sap_evidence *e, uint32_t root, struct sap_str path, uint32_t process,
 		      uint64_t count, int64_t when, struct sap_err *err);
-/* Forgets the listening sockets of a process, before they are looked at anew. */
+/* Forgets the listening sockets of a process, before they are looked at anew; its exposure stays
+ * the highest that it had. */
 void sap_evidence_no_listens(struct sap_evidence *e, uint32_t process);
 int sap_evidence_gap(struct sap_evidence *e, int64_t start, int64_t end, struct sap_str reason,
 		     struct sap_err *err);
 int sap_evidence_unobserved(struct sap_evidence *e, uint32_t file, struct sap_str name,
 			    struct sap_str reason, struct sap_err *err);
+
+/* The time from `since` (or the start of the window, if that is later) to its end, without gaps. */
+int64_t sap_evidence_stood(const struct sap_evidence *e, int64_t since);
 
 /* Adds everything of `from` to `e` (another window of the same host, or a look at /proc): windows
  * are joined, what lies between them is a gap; counts and losses are summed. A narrow window

@@ -123,7 +123,7 @@ int sap_evidence_listen(struct sap_evidence *e, uint32_t process, struct sap_str
 	*l = (struct sap_listen){ .exposure = (uint8_t)exposure };
 	if (!sap_evidence_text(e, text, &l->text)) {
 		free_listen(e, i);
-		return sap_err_nomem(err);
+		return sap_evidence_text_err(e, err);
 	}
 	l->next = p->listens;
 	p->listens = i + 1;
@@ -137,7 +137,9 @@ void sap_evidence_no_listens(struct sap_evidence *e, uint32_t process)
 		free_listen(e, at - 1);
 	}
 	e->processes.v[process].listens = 0;
-	e->processes.v[process].exposure = SAP_EXPOSURE_UNKNOWN;
+	/* That it had none must be seen again; that it was exposed stays true of the window. */
+	if (e->processes.v[process].exposure == SAP_EXPOSURE_NONE)
+		e->processes.v[process].exposure = SAP_EXPOSURE_UNKNOWN;
 }
 
 /* Sockets of the ended one that the other does not have. */
@@ -195,8 +197,7 @@ static void fold(struct sap_evidence *e, struct sap_seen_process *to,
 	to->start = p->start;
 	to->comm = p->comm;
 	to->preloads |= p->preloads;
-	if (p->exposure > to->exposure)
-		to->exposure = p->exposure;
+	to->exposure = (uint8_t)sap_exposure_max(to->exposure, p->exposure);
 	if (p->first_seen && (!to->first_seen || p->first_seen < to->first_seen))
 		to->first_seen = p->first_seen;
 	if (p->last_seen > to->last_seen)

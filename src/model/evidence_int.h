@@ -34,7 +34,8 @@ struct sap_process_links {
 };
 
 struct sap_evidence_index {
-	uint64_t seed; /* of hashes: paths are chosen by others */
+	uint64_t seed;  /* of hashes: paths are chosen by others */
+	bool text_full; /* the last text did not fit under the ceiling */
 	struct sap_slots texts, roots, living, files, uses, functions, opens, unobserved;
 	struct sap_slots folded; /* ended processes by what they were */
 	SAP_VEC(struct sap_str) text;

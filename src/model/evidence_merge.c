@@ -23,6 +23,11 @@ static int skip_full(int r)
 	return r == SAP_ELIMIT ? 0 : r;
 }
 
+static int skip_text(const struct sap_evidence *e, struct sap_err *err)
+{
+	return skip_full(sap_evidence_text_err(e, err));
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return !a || (b && b < a) ? b : a;
@@ -57,11 +62,18 @@ static int merge_roots(struct merge *m, struct sap_err *err)
 		if (m->roots[i] == SAP_NONE)
 			continue;
 		if (r->container.n &&
-		    !sap_evidence_text(m->to, r->container, &m->to->roots.v[m->roots[i]].container))
-			return sap_err_nomem(err);
+		    !sap_evidence_text(m->to, r->container,
+				       &m->to->roots.v[m->roots[i]].container) &&
+		    (rc = skip_text(m->to, err)) < 0)
+			return rc;
 		m->to->roots.v[m->roots[i]].pid = r->pid;
 	}
 	return 0;
+}
+
+static int64_t add_time(int64_t a, int64_t b)
+{
+	return a < INT64_MAX - b ? a + b : INT64_MAX;
 }
 
 /* probes: what they did not see may be taken over. */
@@ -85,6 +97,13 @@ static bool join_file(struct sap_evidence *e, struct sap_seen_file *to,
 	to->last_seen = later(to->last_seen, from->last_seen);
 	if (!probes)
 		return ok;
+	if (from->observed == SAP_OBSERVED_PROBED) {
+		to->watched = add_time(to->watched, from->watched);
+		to->watched_processes +=
+			from->watched_processes < UINT32_MAX - to->watched_processes
+				? from->watched_processes
+				: UINT32_MAX - to->watched_processes;
+	}
 	/* Probes of either count; that one of two watches did not ask takes nothing away. */
 	if (from->observed == SAP_OBSERVED_PROBED || to->observed == SAP_OBSERVED_NOT_ASKED ||
 	    (from->observed == SAP_OBSERVED_NOT && to->observed == SAP_OBSERVED_NOT && newer)) {
@@ -110,7 +129,8 @@ static void forget_probes(struct sap_evidence *e)
 
 		f->observed = SAP_OBSERVED_NOT_ASKED;
 		f->reason = (struct sap_str){ 0 };
-		f->observed_since = 0;
+		f->observed_since = f->watched = 0;
+		f->watched_processes = 0;
 		f->n_functions = f->n_probed = f->n_refused = 0;
 	}
 }
@@ -132,8 +152,9 @@ static int merge_files(struct merge *m, struct sap_err *err)
 		if (r < 0)
 			return r;
 		if (m->files[i] != SAP_NONE &&
-		    !join_file(m->to, &m->to->files.v[m->files[i]], f, probes))
-			return sap_err_nomem(err);
+		    !join_file(m->to, &m->to->files.v[m->files[i]], f, probes) &&
+		    (r = skip_text(m->to, err)) < 0)
+			return r;
 	}
 	return 0;
 }
@@ -171,6 +192,7 @@ static int merge_process(struct merge *m, uint32_t i, struct sap_err *err)
 {
 	const struct sap_seen_process *p = &m->from->processes.v[i];
 	struct sap_seen_process *to;
+	uint32_t known = m->known;
 	int r = skip_full(place_process(m, p, &m->processes[i], err));
 
 	if (r < 0 || m->processes[i] == SAP_NONE)
@@ -185,10 +207,14 @@ static int merge_process(struct merge *m, uint32_t i, struct sap_err *err)
 	to->root = m->roots[p->root] == SAP_NONE ? 0 : m->roots[p->root];
 	if (!sap_evidence_text(m->to, p->comm, &to->comm) ||
 	    !sap_evidence_text(m->to, p->unit, &to->unit) ||
-	    !sap_evidence_text(m->to, p->container, &to->container))
-		return sap_err_nomem(err);
+	    !sap_evidence_text(m->to, p->container, &to->container)) {
+		r = skip_text(m->to, err);
+		if (r < 0)
+			return r;
+	}
 	to->preloads |= p->preloads;
-	to->exposure = (uint8_t)later(to->exposure, p->exposure);
+	to->exposure = m->known == known ? p->exposure
+					 : (uint8_t)sap_exposure_max(to->exposure, p->exposure);
 	to->first_seen = earlier(to->first_seen, p->first_seen);
 	to->last_seen = later(to->last_seen, p->last_seen);
 	return merge_listens(m, p, m->processes[i], err);
@@ -300,6 +326,29 @@ static int end_all(struct sap_evidence *e, struct sap_err *err)
 	return r;
 }
 
+/* One of two watches that only looked spoils the joined window; a single look does not. */
+static void join_live(struct sap_evidence *to, const struct sap_evidence *from)
+{
+	if (to->end <= to->start)
+		to->live |= from->live;
+	else if (from->end > from->start)
+		to->live &= from->live;
+}
+
+/* Windows that overlap, and processes of both, count once. */
+static void bound_watched(struct sap_evidence *e)
+{
+	int64_t max = sap_evidence_stood(e, 0);
+
+	for (size_t i = 0; i < e->files.n; i++) {
+		struct sap_seen_file *f = &e->files.v[i];
+
+		f->watched = f->watched < max ? f->watched : max;
+		if (f->watched_processes > f->n_processes)
+			f->watched_processes = f->n_processes;
+	}
+}
+
 /* Of a narrow window and a whole one the whole one stays: it alone says what was not. */
 static int merge_window(struct merge *m, struct sap_err *err)
 {
@@ -310,14 +359,18 @@ static int merge_window(struct merge *m, struct sap_err *err)
 	to->processes_seen += from->processes_seen - m->known;
 	if (from->end >= to->end || !to->start) {
 		if (!sap_evidence_text(to, from->boot_id, &to->boot_id) ||
-		    !sap_evidence_text(to, from->host, &to->host))
-			return sap_err_nomem(err);
+		    !sap_evidence_text(to, from->host, &to->host)) {
+			r = skip_text(to, err);
+			if (r < 0)
+				return r;
+		}
 		to->boot_time = from->boot_time;
 	}
 	if (from->narrow && !to->narrow && to->start)
 		return 0;
 	if (!from->narrow && to->narrow) {
 		to->start = to->end = 0;
+		to->live = false;
 		to->gaps.n = 0;
 		to->losses = (struct sap_losses){ 0 };
 		to->means = (struct sap_means){ 0 };
@@ -343,8 +396,12 @@ static int merge_window(struct merge *m, struct sap_err *err)
 	    (from->end - from->start >= to->end - to->start || !to->means.maps.n))
 		if (!sap_evidence_text(to, from->means.maps, &to->means.maps) ||
 		    !sap_evidence_text(to, from->means.functions, &to->means.functions) ||
-		    !sap_evidence_text(to, from->means.opens, &to->means.opens))
-			return sap_err_nomem(err);
+		    !sap_evidence_text(to, from->means.opens, &to->means.opens)) {
+			r = skip_text(to, err);
+			if (r < 0)
+				return r;
+		}
+	join_live(to, from);
 	to->start = earlier(to->start, from->start);
 	to->end = later(to->end, from->end);
 	to->losses.maps += from->losses.maps;
@@ -379,7 +436,11 @@ static int merge_all(struct merge *m, struct sap_err *err)
 		r = merge_functions(m, err);
 	if (r == 0)
 		r = end_processes(m, err);
-	return r == 0 ? merge_window(m, err) : r;
+	if (r == 0)
+		r = merge_window(m, err);
+	if (r == 0)
+		bound_watched(m->to);
+	return r;
 }
 
 int sap_evidence_merge(struct sap_evidence *e, const struct sap_evidence *from, struct sap_err *err)

@@ -3,6 +3,8 @@
 
 #include "report/evreport_int.h"
 
+enum { SECOND = 1000000000 };
+
 static void put_time(struct sap_json *json, const char *key, int64_t ns)
 {
 	char text[SAP_TIME_SIZE];
@@ -36,7 +38,9 @@ static void put_window(struct sap_report *report, struct sap_json *json,
 	sap_json_object(json, "window");
 	put_time(json, "start", e->start);
 	put_time(json, "end", e->end);
-	sap_json_u64(json, "watched_seconds", (uint64_t)(sap_evidence_watched(e) / 1000000000));
+	sap_json_u64(json, "watched_seconds", (uint64_t)(sap_evidence_watched(e) / SECOND));
+	if (e->end > e->start)
+		sap_json_bool(json, "live", e->live);
 	sap_json_list(json, "gaps");
 	for (size_t i = 0; gaps && i < e->gaps.n; i++) {
 		sap_json_object(json, NULL);
@@ -74,8 +78,11 @@ static void put_preloads(struct sap_json *json, uint8_t preloads)
 {
 	static const char *const names[] = { "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT" };
 
-	if (preloads & SAP_ENV_UNREADABLE)
+	if (preloads == SAP_ENV_UNREADABLE)
 		return;
+	/* Of several processes, some may have been readable. */
+	if (preloads & SAP_ENV_UNREADABLE)
+		sap_json_bool(json, "load_environment_partial", true);
 	sap_json_list(json, "load_environment");
 	for (unsigned i = 0; i < 3; i++) {
 		if (preloads & 1u << i)
@@ -164,12 +171,17 @@ static void put_functions(struct sap_json *json, const struct sap_evidence_ctx *
 	sap_json_object(json, "functions");
 	if (f->observed <= SAP_OBSERVED_NOT)
 		sap_json_name(json, "observed", observed[f->observed]);
-	sap_json_text(json, "reason", f->reason);
+	sap_json_text(json, "reason",
+		      f->reason.n == 0 && sap_evidence_nobody_left(ctx->groups, file)
+			      ? SAP_STR(SAP_NOBODY_LEFT)
+			      : f->reason);
 	if (f->observed == SAP_OBSERVED_PROBED) {
 		put_time(json, "since", f->observed_since);
 		sap_json_u64(json, "asked", f->n_functions);
 		sap_json_u64(json, "probed", f->n_probed);
 		sap_json_u64(json, "refused", f->n_refused);
+		sap_json_u64(json, "watched_seconds", (uint64_t)(f->watched / SECOND));
+		sap_json_u64(json, "watched_processes", f->watched_processes);
 	}
 	sap_json_list(json, "entered");
 	for (uint32_t i = entered->first[file]; i < entered->first[file + 1]; i++)

@@ -196,9 +196,43 @@ void sap_evidence_tty_processes(struct sap_report *report, const struct sap_evid
 	for (uint32_t i = uses->first[file]; i < uses->first[file + 1]; i++)
 		process_row(&table, ctx->e, ctx->e->uses.v[uses->v[i]].process);
 	sap_table_end(&table);
+	sap_evidence_tty_environment(report, ctx, file);
 }
 
 /* ---- functions -------------------------------------------------------------------------- */
+
+/* Who mapped it before the probes stood may have entered its functions. */
+static void put_before(struct sap_buf *line, const struct sap_seen_file *f)
+{
+	int64_t ns = f->observed_since - f->first_seen;
+	char text[48];
+
+	if (!f->first_seen || ns <= 0)
+		return;
+	if (ns < 1000000000)
+		snprintf(text, sizeof(text), "%lld ms", (long long)(ns + 999999) / 1000000);
+	else
+		sap_duration_text(ns, text, sizeof(text));
+	sap_buf_printf(line, "; what ran in the first %s is not known", text);
+}
+
+/* How long the probes stood, from when, and over how many processes. */
+static void put_watched(struct sap_buf *line, const struct sap_evidence *e,
+			const struct sap_seen_file *f)
+{
+	char text[SAP_TIME_SIZE];
+
+	if (!f->observed_since)
+		return;
+	sap_buf_puts(line, SAP_STR("; watched since "));
+	sap_buf_puts(line, sap_str_of(sap_report_time(f->observed_since, false, text)));
+	/* In between nothing stood for a while: another watch, which did not ask for it. */
+	if (f->watched < sap_evidence_stood(e, f->observed_since)) {
+		sap_duration_text(f->watched, text, sizeof(text));
+		sap_buf_printf(line, ", in all %s", text);
+	}
+	put_before(line, f);
+}
 
 static void put_probes(const struct sap_tty *tty, const struct sap_evidence_ctx *ctx, uint32_t file)
 {
@@ -206,20 +240,17 @@ static void put_probes(const struct sap_tty *tty, const struct sap_evidence_ctx 
 	const struct sap_evidence_list *entered = &ctx->groups->functions;
 	uint32_t n = entered->first[file + 1] - entered->first[file];
 	struct sap_buf line;
-	char since[SAP_TIME_SIZE];
 
 	sap_buf_init(&line, SAP_LINE_MAX);
-	if (f->observed == SAP_OBSERVED_PROBED) {
+	if (sap_evidence_nobody_left(ctx->groups, file)) {
+		sap_buf_puts(&line, SAP_STR("not observable: " SAP_NOBODY_LEFT));
+	} else if (f->observed == SAP_OBSERVED_PROBED) {
 		sap_buf_printf(&line, "%u of %u functions watched were entered", n, f->n_probed);
 		if (f->n_functions != f->n_probed)
 			sap_buf_printf(&line, "; %u were asked for", f->n_functions);
 		if (f->n_refused)
 			sap_buf_printf(&line, ", %u the kernel refused", f->n_refused);
-		if (f->observed_since) {
-			sap_buf_puts(&line, SAP_STR("; watched since "));
-			sap_buf_puts(&line,
-				     sap_str_of(sap_report_time(f->observed_since, false, since)));
-		}
+		put_watched(&line, ctx->e, f);
 	} else if (f->observed == SAP_OBSERVED_NOT) {
 		sap_buf_puts(&line, SAP_STR("not observable: "));
 	} else {
@@ -342,7 +373,8 @@ static void put_window(struct sap_buf *out, const struct sap_evidence *e)
 
 	if (e->end > e->start) {
 		sap_duration_text(e->end - e->start, text, sizeof(text));
-		sap_buf_printf(out, "watched %s until ", text);
+		sap_buf_printf(out, "%s %s until ",
+			       e->live ? "watched" : "looks at /proc only, over", text);
 		sap_buf_puts(out, sap_str_of(sap_report_time(e->end, false, text)));
 		sap_buf_puts(out, SAP_STR(" UTC"));
 		sap_evidence_put_gaps(out, e);
@@ -455,6 +487,7 @@ void sap_scan_tty_running(struct sap_report *report, const struct sap_scan_view 
 	    !sap_evidence_ctx_make(report, &ctx, view->states->evidence, view->states))
 		return;
 	sap_evidence_tty_restart(report, &ctx);
+	sap_evidence_tty_environment(report, &ctx, SAP_NONE);
 	if (view->show_processes)
 		put_processes(report, view, &ctx);
 	if (view->functions_of)

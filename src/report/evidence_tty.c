@@ -65,7 +65,8 @@ static void put_window(const struct sap_tty *tty, const struct sap_evidence *e)
 		sap_buf_puts(&line, SAP_STR(" to "));
 		sap_buf_puts(&line, sap_str_of(sap_report_time(e->end, false, text)));
 		sap_duration_text(e->end - e->start, text, sizeof(text));
-		sap_buf_printf(&line, " UTC, %s", text);
+		sap_buf_printf(&line, " UTC, %s%s", e->live ? "" : "looks at /proc only, over ",
+			       text);
 	} else {
 		sap_buf_puts(&line, SAP_STR(" UTC, one look"));
 	}
@@ -127,13 +128,15 @@ static void functions_cell(struct sap_table *table, const struct sap_evidence_ct
 {
 	const struct sap_seen_file *f = &ctx->e->files.v[file];
 
-	if (f->observed == SAP_OBSERVED_PROBED)
+	bool gone = sap_evidence_nobody_left(ctx->groups, file);
+
+	if (f->observed == SAP_OBSERVED_PROBED && !gone)
 		sap_table_printf(table, "%u of %u", n_entered(ctx, file), f->n_probed);
-	else if (f->observed == SAP_OBSERVED_NOT)
+	else if (f->observed == SAP_OBSERVED_NOT || gone)
 		sap_table_printf(table, "not observable");
 	else
 		sap_table_printf(table, "not asked");
-	if (f->observed != SAP_OBSERVED_PROBED)
+	if (f->observed != SAP_OBSERVED_PROBED || gone)
 		sap_table_style(table, SAP_DIM);
 }
 
@@ -271,8 +274,9 @@ static void put_refused(const struct sap_tty *tty, const struct sap_evidence *e)
 			     (unsigned long long)unasked, sap_plural(unasked));
 }
 
-static void put_not_observable(struct sap_report *report, const struct sap_evidence *e)
+static void put_not_observable(struct sap_report *report, const struct sap_evidence_ctx *ctx)
 {
+	const struct sap_evidence *e = ctx->e;
 	struct doubt *v = calloc(e->files.n + e->unobserved.n + 1, sizeof(*v));
 	size_t n = 0, told = 0, reasons = 0;
 	bool other = false;
@@ -282,6 +286,8 @@ static void put_not_observable(struct sap_report *report, const struct sap_evide
 
 		if (f->observed == SAP_OBSERVED_NOT)
 			v[n++] = (struct doubt){ f->reason, i, { 0 } };
+		else if (sap_evidence_nobody_left(ctx->groups, i))
+			v[n++] = (struct doubt){ SAP_STR(SAP_NOBODY_LEFT), i, { 0 } };
 		other |= f->n_refused || f->observed == SAP_OBSERVED_NOT_ASKED;
 	}
 	for (uint32_t i = 0; v && i < e->unobserved.n; i++) {
@@ -399,8 +405,9 @@ void sap_evidence_tty(struct sap_report *report, const struct sap_evidence_view 
 		sap_evidence_tty_processes(report, &ctx, ctx.order[i]);
 	if (!view->functions_of) {
 		sap_evidence_tty_restart(report, &ctx);
+		sap_evidence_tty_environment(report, &ctx, SAP_NONE);
 		put_opens(report, e);
-		put_not_observable(report, e);
+		put_not_observable(report, &ctx);
 	}
 	sap_evidence_ctx_clear(&ctx);
 }

@@ -3,6 +3,7 @@
  * Report, evidence.
  *
  *   evidence_report.c   what both formats ask of it; its words
+ *   evidence_env.c      who loads code by its environment
  *   evidence_tables.c   its lines and sections in a scan and in an answer of its own
  *   evidence_tty.c      what a watch or a run saw, for people
  *   evidence_json.c     the same for programs, and the part of a scan
@@ -86,6 +87,10 @@ void sap_evidence_json_function(struct sap_json *json, const char *key,
 
 /* "nginx.service (pid 812 and 3 more): libssl.so.3", one line a service or process. */
 void sap_evidence_tty_restart(struct sap_report *report, const struct sap_evidence_ctx *ctx);
+/* "environment loads code: LD_PRELOAD in nginx (pid 7)": of the processes that map that file, or of
+ * all (SAP_NONE). */
+void sap_evidence_tty_environment(struct sap_report *report, const struct sap_evidence_ctx *ctx,
+				  uint32_t file);
 /* Who maps that file. */
 void sap_evidence_tty_processes(struct sap_report *report, const struct sap_evidence_ctx *ctx,
 				uint32_t file);

@@ -74,6 +74,7 @@ static int read_window(struct sap_evsql *q, int64_t id, struct sap_evidence *e, 
 	for (int i = 0; i < 7; i++)
 		*counts[i] = (uint64_t)sap_evset_number(st, 6 + i, INT64_MAX, &bad);
 	e->narrow = sap_evset_number(st, 16, 1, &bad);
+	e->live = sap_evset_number(st, 18, 1, &bad);
 	r = window_texts(st, e, &bad) ? 0 : sap_err_nomem(err);
 	sqlite3_reset(st);
 	if (r == 0 && bad)

@@ -76,7 +76,7 @@ static const char *const texts[SAP_EVSQL_N] = {
 	[(id)*SAP_EV_OPS + SAP_EV_READ] = "SELECT * FROM " table " WHERE window=?1 ORDER BY idx"
 	LIST(SAP_EV_GAPS, "gaps", "?,?,?"),
 	LIST(SAP_EV_ROOTS, "roots", "?,?,?,?,?"),
-	LIST(SAP_EV_FILES, "files", "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"),
+	LIST(SAP_EV_FILES, "files", "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"),
 	LIST(SAP_EV_PROCESSES, "processes", "?,?,?,?,?,?,?,?,?,?,?,?,?,?"),
 	LIST(SAP_EV_LISTENS, "listens", "?,?,?"),
 	LIST(SAP_EV_USES, "uses", "?,?,?,?,?"),
@@ -98,10 +98,11 @@ static const char *const texts[SAP_EVSQL_N] = {
 		" ORDER BY idx",
 	[SAP_EVSQL_WINDOW_PUT] =
 		"INSERT INTO windows VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,"
-		"?14,?15,?16,?17,?18,0,0) ON CONFLICT(id) DO UPDATE SET boot_id=?2, host=?3,"
+		"?14,?15,?16,?17,?18,?19,0,0) ON CONFLICT(id) DO UPDATE SET boot_id=?2, host=?3,"
 		" boot_time=?4, started=?5, ended=?6, processes_seen=?7, processes_hidden=?8,"
 		" lost_maps=?9, lost_hits=?10, lost_opens=?11, lost_files=?12, lost_ceiling=?13,"
-		" means_maps=?14, means_functions=?15, means_opens=?16, narrow=?17, last_look=?18",
+		" means_maps=?14, means_functions=?15, means_opens=?16, narrow=?17, last_look=?18,"
+		" live=?19",
 	[SAP_EVSQL_WINDOW_READ] = "SELECT * FROM windows WHERE id=?1",
 	[SAP_EVSQL_WINDOW_LIST] = ("SELECT id, started, ended, last_look, joined, narrow, "
 				   "processes_known FROM windows"
@@ -231,7 +232,8 @@ static const struct {
 	  " started INTEGER, ended INTEGER, processes_seen INTEGER, processes_hidden INTEGER,"
 	  " lost_maps INTEGER, lost_hits INTEGER, lost_opens INTEGER, lost_files INTEGER,"
 	  " lost_ceiling INTEGER, means_maps TEXT, means_functions TEXT, means_opens TEXT,"
-	  " narrow INTEGER, last_look INTEGER, joined INTEGER, processes_known INTEGER)" },
+	  " narrow INTEGER, last_look INTEGER, live INTEGER, joined INTEGER,"
+	  " processes_known INTEGER)" },
 	{ "gaps", KEYED("gaps", "started INTEGER, ended INTEGER, reason TEXT") },
 	{ "roots", KEYED("roots", "mnt_ns INTEGER, dev INTEGER, ino INTEGER, container TEXT,"
 				  " pid INTEGER") },
@@ -241,7 +243,7 @@ static const struct {
 			 " load_time INTEGER, load_time_why TEXT, observed INTEGER, reason TEXT,"
 			 " observed_since INTEGER, n_functions INTEGER, n_probed INTEGER,"
 			 " n_refused INTEGER, n_processes INTEGER, first_seen INTEGER,"
-			 " last_seen INTEGER") },
+			 " last_seen INTEGER, watched INTEGER, watched_processes INTEGER") },
 	{ "processes",
 	  KEYED("processes", "pid INTEGER, ppid INTEGER, start INTEGER, exe INTEGER, comm TEXT,"
 			     " unit TEXT, container TEXT, root INTEGER, exposure INTEGER,"

@@ -53,7 +53,10 @@ bool sap_evset_text(sqlite3_stmt *st, int i, struct sap_evidence *e, struct sap_
 		*bad = true;
 		n = 0;
 	}
-	return sap_evidence_text(e, (struct sap_str){ p, p ? (size_t)n : 0 }, out);
+	if (sap_evidence_text(e, (struct sap_str){ p, p ? (size_t)n : 0 }, out))
+		return true;
+	*out = SAP_STR("");
+	return sap_evidence_text_err(e, NULL) == SAP_ELIMIT; /* it has been counted */
 }
 
 static int64_t number(struct load *l, int i, int64_t max)
@@ -75,6 +78,14 @@ static int64_t last_seen(struct load *l, int i)
 static int64_t entered_last(struct load *l, int i)
 {
 	return sqlite3_column_type(l->st, i) == SQLITE_NULL ? l->range->end : moment(l, i);
+}
+
+/* Probes that stood until the end of the window have no time of their own. */
+static int64_t watched(struct load *l, int i, int64_t since)
+{
+	if (sqlite3_column_type(l->st, i) == SQLITE_NULL)
+		return l->range->end > since ? l->range->end - since : 0;
+	return moment(l, i);
 }
 
 static int64_t whole(struct load *l, int i)
@@ -194,6 +205,8 @@ static int load_file_fields(struct load *l, struct sap_seen_file *f, struct sap_
 	f->n_processes = (uint32_t)number(l, 19, UINT32_MAX);
 	f->first_seen = moment(l, 20);
 	f->last_seen = last_seen(l, 21);
+	f->watched = watched(l, 22, f->observed_since);
+	f->watched_processes = (uint32_t)number(l, 23, UINT32_MAX);
 	return 0;
 }
 
@@ -208,7 +221,7 @@ static int load_file(struct load *l, uint32_t row, struct sap_err *err)
 
 	if (l->bad)
 		return 0;
-	if (root != DROPPED && sqlite3_column_int64(l->st, 22))
+	if (root != DROPPED && sqlite3_column_int64(l->st, 24))
 		r = sap_evidence_file(l->e, &id, root, path, &i, NULL, err);
 	if (r == 0 && i != DROPPED)
 		r = load_file_fields(l, &l->e->files.v[i], err);
@@ -380,6 +393,17 @@ struct list {
 	int (*load)(struct load *l, uint32_t row, struct sap_err *err);
 };
 
+/* What refers to a row that did not fit is left out too. */
+static int drop_row(struct load *l, enum sap_evlist list, uint32_t row, struct sap_err *err)
+{
+	struct map *map = list == SAP_EV_ROOTS       ? &l->roots
+			  : list == SAP_EV_FILES     ? &l->files
+			  : list == SAP_EV_PROCESSES ? &l->processes
+						     : NULL;
+
+	return map ? set_map(map, row, DROPPED, err) : 0;
+}
+
 static int load_list(struct load *l, const struct list *list, struct sap_err *err)
 {
 	int64_t before = -1;
@@ -397,7 +421,7 @@ static int load_list(struct load *l, const struct list *list, struct sap_err *er
 		if (!l->bad)
 			r = list->load(l, row, err);
 		if (r == SAP_ELIMIT) /* it has been counted */
-			r = 0;
+			r = drop_row(l, list->id, row, err);
 		if (r >= 0 && l->bad) {
 			snprintf(what, sizeof(what), "row %u of %s", row, list->name);
 			r = sap_evsql_damaged(l->q, what, err);
@@ -409,12 +433,21 @@ static int load_list(struct load *l, const struct list *list, struct sap_err *er
 	return r;
 }
 
-/* Of rows that were left out, processes were left out too. */
+/* Of rows that were left out, processes were left out too; likewise of windows their time. */
 static void bound_counts(struct load *l)
 {
-	for (size_t i = 0; l->range->since && i < l->e->files.n; i++)
-		if (l->used.v[i] < l->e->files.v[i].n_processes)
-			l->e->files.v[i].n_processes = (uint32_t)l->used.v[i];
+	int64_t max = sap_evidence_stood(l->e, 0);
+
+	for (size_t i = 0; i < l->e->files.n; i++) {
+		struct sap_seen_file *f = &l->e->files.v[i];
+
+		if (l->range->since && l->used.v[i] < f->n_processes)
+			f->n_processes = (uint32_t)l->used.v[i];
+		if (f->watched_processes > f->n_processes)
+			f->watched_processes = f->n_processes;
+		if (f->watched > max)
+			f->watched = max;
+	}
 }
 
 int sap_evset_read(struct sap_evsql *q, const struct sap_evrange *range, struct sap_evidence *e,

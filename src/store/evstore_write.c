@@ -136,6 +136,15 @@ static unsigned row_root(const struct sap_evset *s, size_t i, struct cell *c)
 	return 5;
 }
 
+/* Probes that stand until the end of the window likewise. */
+static struct cell watched(const struct sap_evset *s, const struct sap_seen_file *f)
+{
+	if (s->window != SAP_EVSTORE_JOINED && f->observed_since > 0 &&
+	    f->watched == s->e->end - f->observed_since)
+		return (struct cell){ .kind = CELL_NULL };
+	return moment(f->watched);
+}
+
 static unsigned row_file(const struct sap_evset *s, size_t i, struct cell *c)
 {
 	const struct sap_seen_file *f = &s->e->files.v[i];
@@ -160,7 +169,9 @@ static unsigned row_file(const struct sap_evset *s, size_t i, struct cell *c)
 	c[17] = number(f->n_processes);
 	c[18] = moment(f->first_seen);
 	c[19] = last_seen(s, f->last_seen);
-	return 20;
+	c[20] = watched(s, f);
+	c[21] = number(f->watched_processes);
+	return 22;
 }
 
 static unsigned row_process(const struct sap_evset *s, size_t i, struct cell *c)
@@ -440,6 +451,7 @@ int sap_evset_write_window(struct sap_evset *s, struct sap_err *err)
 		text(e->means.opens),
 		number(e->narrow),
 		moment(find_last_look(e)),
+		number(e->live),
 	};
 	const unsigned n = sizeof(c) / sizeof(c[0]);
 	sqlite3_stmt *st;

@@ -9,7 +9,7 @@
  *   symlink PATH TARGET
  *   finding ID [package=NAME,NAME] [object=PATH] [functions=NAME,NAME]
  * what was seen (without any of these lines there is no evidence at all):
- *   window SECONDS; gap FROM TO (seconds); hidden N; lost maps|hits|files N; seen N
+ *   window SECONDS; looks (nothing was live); gap FROM TO (seconds); hidden N; lost maps|hits|files N; seen N
  *   root NAME INO [container=NAME] (the host's has the inode 2)
  *   process PID NAME [unit=] [listens=TEXT:local|network] [none] [root=NAME] [ended]
  *   file NAME PATH [build=HEX] [new=HEX] [replaced|deleted|same] [root=NAME] [program]
@@ -325,6 +325,10 @@ static void see_process(struct table *t, struct sap_str rest)
 	}
 }
 
+/* gone: all who mapped it ended before its probes stood; short: they stood for 2 s in all. */
+enum { GONE = 1 };
+#define SHORT (2 * SECOND)
+
 static void set_file(struct table *t, struct sap_seen_file *f, struct sap_str key,
 		     struct sap_str value)
 {
@@ -346,6 +350,10 @@ static void set_file(struct table *t, struct sap_seen_file *f, struct sap_str ke
 		f->load_time = SAP_NO;
 	else if (sap_str_is(key, "since"))
 		f->observed_since = START + (int64_t)number(value) * SECOND;
+	else if (sap_str_is(key, "gone"))
+		f->watched = GONE;
+	else if (sap_str_is(key, "short"))
+		f->watched = SHORT;
 	else if (sap_str_is(key, "not"))
 		f->reason = keep(t, value);
 	else if (sap_str_is(key, "probed"))
@@ -356,6 +364,16 @@ static void set_file(struct table *t, struct sap_seen_file *f, struct sap_str ke
 		f->observed = SAP_OBSERVED_PROBED;
 	if (sap_str_is(key, "not"))
 		f->observed = SAP_OBSERVED_NOT;
+}
+
+/* Probes stand until the end; without other words all who map the file are there meanwhile. */
+static void watch_file(const struct sap_evidence *e, struct sap_seen_file *f)
+{
+	if (f->observed != SAP_OBSERVED_PROBED)
+		return;
+	if (f->watched != GONE && f->watched != SHORT)
+		f->watched = sap_evidence_stood(e, f->observed_since);
+	f->watched_processes = f->watched == GONE ? 0 : f->n_processes;
 }
 
 static void see_file(struct table *t, struct sap_str rest)
@@ -402,6 +420,8 @@ static void see_number(struct table *t, struct sap_str verb, struct sap_str rest
 	sap_str_word(&rest, &b);
 	if (sap_str_is(verb, "window"))
 		e->end = e->start + (int64_t)number(a) * SECOND;
+	else if (sap_str_is(verb, "looks"))
+		e->live = false;
 	else if (sap_str_is(verb, "gap"))
 		CHECK_OK(sap_evidence_gap(e, START + (int64_t)number(a) * SECOND,
 					  START + (int64_t)number(b) * SECOND,
@@ -463,11 +483,14 @@ static void compute(struct table *t, unsigned n)
 	if (n) {
 		t->evidence = sap_evidence_new();
 		t->evidence->start = t->evidence->end = START;
+		t->evidence->live = true;
 		t->evidence->roots.v[0].dev = 1;
 		t->evidence->roots.v[0].ino = 2;
 	}
 	for (unsigned i = 0; i < n; i++)
 		see(t, t->seen[i]);
+	for (size_t i = 0; t->evidence && i < t->evidence->files.n; i++)
+		watch_file(t->evidence, &t->evidence->files.v[i]);
 	CHECK_OK(sap_states_compute(t->facts, t->tree, linked, t->evidence, t->findings, &t->states,
 				    &err),
 		 &err);
@@ -563,9 +586,9 @@ static void check_monotone(struct table *t)
 
 static bool take(struct table *t, struct sap_str verb, struct sap_str rest, struct sap_str line)
 {
-	static const char *const evidence[] = { "window", "gap",     "hidden",    "lost",
-						"seen",   "root",    "process",   "file",
-						"use",    "entered", "unobserved" };
+	static const char *const evidence[] = { "window", "looks", "gap",     "hidden",
+						"lost",   "seen",  "root",    "process",
+						"file",   "use",   "entered", "unobserved" };
 
 	for (size_t i = 0; i < sizeof(evidence) / sizeof(evidence[0]); i++) {
 		if (sap_str_eq(verb, sap_str_of(evidence[i])) && t->n_seen < THINGS_MAX) {

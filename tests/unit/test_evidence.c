@@ -316,6 +316,48 @@ static void random_lives(void)
 	sap_evidence_free(e);
 }
 
+/* What two watches say of a file that one of them probed; exposure and environment of a fold. */
+static void test_watched_merge(void)
+{
+	struct sap_evidence *a = sap_evidence_new(), *b = sap_evidence_new();
+	const struct sap_file_id id = { 1, 2, 3 };
+	struct sap_err err = { 0 };
+	uint32_t file, process;
+
+	CHECK_INT(sap_exposure_max(SAP_EXPOSURE_NONE, SAP_EXPOSURE_UNKNOWN), SAP_EXPOSURE_UNKNOWN);
+	CHECK_INT(sap_exposure_max(SAP_EXPOSURE_LOCAL, SAP_EXPOSURE_UNKNOWN), SAP_EXPOSURE_LOCAL);
+	a->start = 1000;
+	a->end = 3000;
+	a->live = true;
+	CHECK_INT(sap_evidence_file(a, &id, 0, SAP_STR("/l"), &file, NULL, &err), 0);
+	CHECK_INT(sap_evidence_process(a, 5, 1, &process, NULL, &err), 0);
+	CHECK_INT(sap_evidence_use(a, file, process, SAP_USE_PROC, 2000, &err), 0);
+	a->files.v[file].observed = SAP_OBSERVED_PROBED;
+	a->files.v[file].observed_since = 1500;
+	a->files.v[file].watched = 1500;
+	a->files.v[file].watched_processes = 1;
+	b->start = 4000;
+	b->end = 9000;
+	CHECK_INT(sap_evidence_file(b, &id, 0, SAP_STR("/l"), &file, NULL, &err), 0);
+	CHECK_INT(sap_evidence_process(b, 6, 2, &process, NULL, &err), 0);
+	b->processes.v[process].exposure = SAP_EXPOSURE_NONE;
+	CHECK_INT(sap_evidence_use(b, file, process, SAP_USE_PROC, 5000, &err), 0);
+	CHECK_INT(sap_evidence_merge(a, b, &err), 0);
+	CHECK_INT(a->files.v[0].observed, SAP_OBSERVED_PROBED);
+	CHECK_INT(a->files.v[0].watched, 1500);
+	CHECK_INT(a->files.v[0].watched_processes, 1);
+	CHECK_INT(a->files.v[0].n_processes, 2);
+	CHECK(!a->live);
+	CHECK_INT(sap_evidence_stood(a, 1500), 6500);
+	CHECK_INT(a->processes.v[sap_evidence_living(a, 6)].exposure, SAP_EXPOSURE_NONE);
+	/* Full of texts: counted, and no lack of memory. */
+	a->arena.max = a->arena.used;
+	CHECK_INT(sap_evidence_file(a, &id, 0, SAP_STR("/other"), &file, NULL, &err), SAP_ELIMIT);
+	CHECK_INT(a->losses.ceiling, 1);
+	sap_evidence_free(a);
+	sap_evidence_free(b);
+}
+
 int main(void)
 {
 	texts_are_kept_once();
@@ -328,5 +370,6 @@ int main(void)
 	another_boot_has_ended_all_processes();
 	a_narrow_window_is_no_window();
 	random_lives();
+	test_watched_merge();
 	return check_done();
 }

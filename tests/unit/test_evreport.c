@@ -62,6 +62,7 @@ static void add_evidence(struct scene *s)
 
 	e->start = START;
 	e->end = START + 7800 * SECOND;
+	e->live = true;
 	e->host = keep(e, "box\x1b[2J");
 	e->boot_id = keep(e, "0123");
 	e->roots.v[0].ino = 2;
@@ -111,7 +112,9 @@ static void add_functions(struct scene *s)
 	e->files.v[s->prog].is_program = true;
 	f = &e->files.v[s->liba];
 	f->observed = SAP_OBSERVED_PROBED;
-	f->observed_since = START + SECOND;
+	f->observed_since = START + SECOND / 5;
+	f->watched = sap_evidence_stood(e, f->observed_since);
+	f->watched_processes = 1;
 	f->n_functions = 514;
 	f->n_probed = 512;
 	f->n_refused = 2;
@@ -341,7 +344,8 @@ static void test_scan_lists(void)
 	view.functions_of = "liba.so.1";
 	REPORT(&out, SAP_FORMAT_TTY, 0, false, sap_report_scan, &view);
 	CHECK(has(&out, "  3 of 512 functions watched were entered; 514 were asked for, 2 the "
-			"kernel refused; watched since 2026-11-22 10:00:01\n"));
+			"kernel refused; watched since 2026-11-22 10:00:00; "
+			"what ran in the first 200 ms is not known\n"));
 	CHECK(has(&out, "  run by the loader: 2 constructors\n"));
 	CHECK(has(&out, "  at 0x80"));
 	CHECK(has(&out, "a_parse@@A_1 a_parse64@@A_1  nginx (pid 812)   2026-11-22 10:00:05\n"));
@@ -367,10 +371,10 @@ static void test_scan_json(void)
 	REPORT(&out, SAP_FORMAT_JSON, 0, false, sap_report_scan, &view);
 	CHECK(valid(&out));
 	leave("scan", &out);
-	CHECK(has(&out,
-		  "\"window\":{\"start\":\"2026-11-22T10:00:00.000Z\",\"end\":"
-		  "\"2026-11-22T12:10:00.000Z\",\"watched_seconds\":7500,\"gaps\":[{\"start\":"
-		  "\"2026-11-22T10:01:00.000Z\""));
+	CHECK(has(&out, "\"window\":{\"start\":\"2026-11-22T10:00:00.000Z\",\"end\":"
+			"\"2026-11-22T12:10:00.000Z\",\"watched_seconds\":7500,\"live\":true,"
+			"\"gaps\":[{\"start\":"
+			"\"2026-11-22T10:01:00.000Z\""));
 	CHECK(has(&out, "\"processes_seen\":3,\"processes_hidden\":3,\"lost\":{\"maps\":12,\"hits\""
 			":1,\"opens\":0,\"files\":0,\"ceiling\":0}"));
 	CHECK(has(&out, "\"findings\":{\"open\":4,\"mapped\":3,\"executed\":2,\"load_time_only\":0,"

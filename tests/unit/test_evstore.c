@@ -248,11 +248,12 @@ static void dump_files(struct lines *l, const struct sap_evidence *e)
 		const struct sap_seen_file *f = &e->files.v[i];
 
 		LINE("file %s %lld [%.*s] [%.*s] %d %d %d [%.*s] %d [%.*s] %lld %u %u %u %u "
-		     "%lld %lld",
+		     "%lld %lld %lld %u",
 		     file_name(e, i), LL(f->id.dev), SAP_FMT(f->build_id), SAP_FMT(f->new_build_id),
 		     f->stale, f->is_program, f->load_time, SAP_FMT(f->load_time_why), f->observed,
 		     SAP_FMT(f->reason), LL(f->observed_since), f->n_functions, f->n_probed,
-		     f->n_refused, f->n_processes, LL(f->first_seen), LL(f->last_seen));
+		     f->n_refused, f->n_processes, LL(f->first_seen), LL(f->last_seen),
+		     LL(f->watched), f->watched_processes);
 	}
 	for (size_t i = 0; i < e->functions.n; i++) {
 		const struct sap_seen_function *f = &e->functions.v[i];
@@ -380,6 +381,8 @@ static void random_file(struct sap_evidence *e)
 	f->n_functions = rnd(10000);
 	f->n_probed = rnd(1000);
 	f->n_refused = rnd(4) ? rnd(10) : UINT32_MAX;
+	if (f->observed == SAP_OBSERVED_PROBED)
+		f->watched = rnd(2) ? e->end - f->observed_since : (int64_t)rnd(1000);
 	f->first_seen = e->start + rnd(100);
 	f->last_seen = e->end - rnd(3);
 }
@@ -785,7 +788,7 @@ static void test_many_windows(void)
 	write_window(e, false);
 	sql("WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM n WHERE i<5000)"
 	    " INSERT INTO windows SELECT i,boot_id,host,0,started+i*1000,started+i*1000+5,1,0,0,0,"
-	    "0,0,0,'','','',0,0,1,0 FROM n, windows WHERE id=1; UPDATE windows SET joined=1;"
+	    "0,0,0,'','','',0,0,1,1,0 FROM n, windows WHERE id=1; UPDATE windows SET joined=1;"
 	    "UPDATE files SET window=0; UPDATE processes SET window=0; UPDATE uses SET window=0;"
 	    "UPDATE roots SET window=0; UPDATE listens SET window=0; UPDATE opens SET window=0;"
 	    "UPDATE unobserved SET window=0; UPDATE functions SET window=0");
@@ -1274,6 +1277,10 @@ static const char *const changes[] = {
 	"UPDATE windows SET boot_id=NULL",
 	"UPDATE windows SET host=zeroblob(10)",
 	"UPDATE windows SET narrow=2",
+	"UPDATE windows SET live=2",
+	"UPDATE files SET watched=-1",
+	"UPDATE files SET watched_processes='x'",
+	"ALTER TABLE files DROP COLUMN watched",
 	"UPDATE windows SET means_maps=CAST(zeroblob(300000) AS TEXT)",
 	"INSERT INTO gaps VALUES(1,0,5,4,'x')",
 	"INSERT INTO gaps VALUES(1,-1,5,6,'x')",
