@@ -48,7 +48,7 @@ static const char help[] =
 	"  sapper watch --for 1h --functions exported\n"
 	"  sapper watch --container 3f2a --no-store --for 5m\n"
 	"  sapper watch --capabilities\n"
-	"  systemctl enable --now sapper-watch\n";
+	"  systemctl start sapper-watch\n";
 
 enum { OPENS_MAX = 8 };
 

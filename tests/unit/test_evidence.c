@@ -321,7 +321,6 @@ static void test_watched_merge(void)
 {
 	struct sap_evidence *a = sap_evidence_new(), *b = sap_evidence_new();
 	const struct sap_file_id id = { 1, 2, 3 };
-	struct sap_err err = { 0 };
 	uint32_t file, process;
 
 	CHECK_INT(sap_exposure_max(SAP_EXPOSURE_NONE, SAP_EXPOSURE_UNKNOWN), SAP_EXPOSURE_UNKNOWN);
