@@ -71,7 +71,8 @@ static int ask(const char *root, bool host, struct batch *b, uint32_t *paths, ui
 	const struct sap_extract_options options = { .worker = CLI_WORKER,
 						     .target = root,
 						     .kind = host ? "host" : "directory",
-						     .flags = host ? SAP_EXTRACT_HOST : 0,
+						     .flags = SAP_EXTRACT_REAP |
+							      (host ? SAP_EXTRACT_HOST : 0u),
 						     .threads = 1 };
 	struct sap_session *session = NULL;
 	int r = sap_session_new(root, &options, b->facts, &session, err);

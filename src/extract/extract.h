@@ -24,6 +24,8 @@
 enum sap_extract_flags {
 	SAP_EXTRACT_HOST = 1,    /* the running system: pseudo file systems are left out */
 	SAP_EXTRACT_SYMBOLS = 2, /* the dynamic symbols of every object as well */
+	SAP_EXTRACT_REAP = 4,    /* sap_session_free waits for its worker's end: for a program that
+				  * lives on, and would gather dead children */
 };
 
 struct sap_extract_progress {

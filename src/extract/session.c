@@ -315,6 +315,8 @@ void sap_session_free(struct sap_session *s)
 {
 	if (!s)
 		return;
+	if (s->options.flags & SAP_EXTRACT_REAP)
+		sap_child_stop(&s->child, NULL);
 	sap_child_clear(&s->child);
 	sap_buf_clear(&s->request);
 	sap_close_fd(&s->rootfd);

@@ -261,12 +261,19 @@ enum sap_tristate sap_evidence_load_time(const struct sap_evidence_ctx *ctx, uin
 	return o->n_constructors || o->n_ifuncs || o->n_irelative ? SAP_YES : SAP_UNKNOWN;
 }
 
+/* "liblzma.so.5" for liblzma.so.5.4.1: an old copy has no object that tells its soname. */
+static bool is_version_of(struct sap_str base, struct sap_str name)
+{
+	return name.n && memmem(name.p, name.n, ".so", 3) && sap_str_starts(base, name) &&
+	       base.n > name.n && base.p[name.n] == '.';
+}
+
 bool sap_evidence_file_is(const struct sap_evidence_ctx *ctx, uint32_t file, struct sap_str name)
 {
-	struct sap_str path = ctx->e->files.v[file].path;
+	struct sap_str path = ctx->e->files.v[file].path, base = sap_path_base(path);
 	uint32_t object = sap_evidence_object(ctx, file);
 
-	if (sap_str_eq(path, name) || sap_str_eq(sap_path_base(path), name))
+	if (sap_str_eq(path, name) || sap_str_eq(base, name) || is_version_of(base, name))
 		return true;
 	if (object == SAP_NONE || name.n == 0)
 		return false;

@@ -463,7 +463,9 @@ static void put_processes(struct sap_report *report, const struct sap_scan_view 
 	for (size_t i = 0; wanted && i < ctx->e->files.n; i++) {
 		uint32_t object = view->states->file_object[ctx->order[i]];
 
-		if (report->options.verbose || (object != SAP_NONE && wanted[object])) {
+		/* Where nothing was judged nothing can be left out for having no finding. */
+		if (report->options.verbose || !view->findings ||
+		    (object != SAP_NONE && wanted[object])) {
 			sap_evidence_tty_processes(report, ctx, ctx->order[i]);
 			shown++;
 		} else {
