@@ -464,7 +464,7 @@ bool sap_row_rest_next(struct sap_str *rest, struct sap_arena *arena, struct sap
 			continue;
 		out->key = (struct sap_str){ field.p, n };
 		out->value = value;
-		if (arena && value.n > 0 && memchr(value.p, '\\', value.n) &&
+		if (arena && value.p && value.n > 0 && memchr(value.p, '\\', value.n) &&
 		    !sap_row_key_is_list(out->key))
 			(void)decode(value, arena, &out->value);
 		return true;

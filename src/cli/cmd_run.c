@@ -91,7 +91,8 @@ static int parse(int argc, char **argv, struct options *o)
 {
 	int opt, r;
 
-	*o = (struct options){ .common.format = SAP_FORMAT_TTY,
+	*o = (struct options){ .command = argv,
+			       .common.format = SAP_FORMAT_TTY,
 			       .watching = { .observer = -1,
 					     .mode = FUNCTIONS_EXPORTED,
 					     .flags = SAP_WIRE_MAPS,

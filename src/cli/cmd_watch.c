@@ -295,7 +295,7 @@ static void open_mounts(struct watching *w)
 {
 	static const char *const folders[OPENS_MAX] = { "/",    "/usr", "/etc",  "/opt",
 							"/var", "/srv", "/home", "/usr/local" };
-	dev_t seen[OPENS_MAX];
+	dev_t seen[OPENS_MAX] = { 0 };
 	struct stat st;
 
 	for (size_t i = 0; i < OPENS_MAX; i++) {

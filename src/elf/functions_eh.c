@@ -310,6 +310,8 @@ static int read_table(struct frames *w, struct sap_elf_table *t, uint64_t first,
 	struct sap_span s = { NULL, 0 };
 	int r = 0;
 
+	if (size == 0) /* no form of a fixed size: the caller has looked */
+		return 0;
 	if (n > (t->n - first) / size || n > SAP_FN_LIST_MAX) {
 		n = sap_elf_min((t->n - first) / size, SAP_FN_LIST_MAX);
 		r = sap_elf_fault(w->c, SAP_EFORMAT, t->off, ".eh_frame_hdr is cut off");

@@ -189,8 +189,8 @@ int sap_fn_read_sections(struct sap_elf_ctx *c, struct sap_fn_sections *out)
 bool sap_fn_section_is(const struct sap_fn_sections *sections, uint32_t i, const char *name)
 {
 	size_t n = strlen(name) + 1;
-	struct sap_span s;
+	struct sap_span s = { NULL, 0 };
 
-	return sap_span_sub(sections->names, sections->v[i].name, n, &s) &&
+	return sap_span_sub(sections->names, sections->v[i].name, n, &s) && s.p &&
 	       memcmp(s.p, name, n) == 0;
 }

@@ -328,7 +328,7 @@ int sap_probes_place(struct sap_probes *p, uint32_t file, uint32_t cookie, const
 		     struct sap_err *err)
 {
 	const struct sap_probe_file *f = sap_probe_file_find(p, file);
-	sap_cleanup_free uint16_t *error = NULL;
+	uint16_t *error sap_cleanup_free = NULL;
 	struct sap_probe_batch *b;
 	uint32_t stand = n;
 	int rc;

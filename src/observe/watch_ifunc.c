@@ -81,7 +81,7 @@ static int look_object(struct dl_phdr_info *info, size_t size, void *ctx)
 /* The same bytes: a copy, as in the image of a container. */
 static bool same_bytes(int a, int b)
 {
-	sap_cleanup_free unsigned char *buf = malloc(2 * COMPARE_READ);
+	unsigned char *buf sap_cleanup_free = malloc(2 * COMPARE_READ);
 	struct stat x, y;
 
 	if (!buf || fstat(a, &x) < 0 || fstat(b, &y) < 0 || x.st_size != y.st_size ||
