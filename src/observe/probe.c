@@ -323,14 +323,33 @@ static void batch_remove(struct sap_probes *p, struct sap_probe_batch *b)
 	batch_free(b);
 }
 
+/* error: room for the kernel's answer about each place, 0 where it stands. */
+static int place_batch(struct sap_probes *p, const struct sap_probe_file *f, uint32_t cookie,
+		       const uint64_t *offsets, uint32_t n, uint16_t *error, struct sap_err *err)
+{
+	struct sap_probe_batch *b = batch_new(f->number, cookie, offsets, n);
+	int rc;
+
+	if (!b)
+		return sap_err_nomem(err);
+	rc = batch_add(p, b, err);
+	if (rc) {
+		batch_free(b);
+		return rc;
+	}
+	rc = place(p, f, b, error, err);
+	if (rc)
+		batch_remove(p, b);
+	return rc;
+}
+
 int sap_probes_place(struct sap_probes *p, uint32_t file, uint32_t cookie, const uint64_t *offsets,
 		     uint32_t n, sap_probe_refused_fn *refused, void *ctx, uint32_t *placed,
 		     struct sap_err *err)
 {
 	const struct sap_probe_file *f = sap_probe_file_find(p, file);
-	uint16_t *error sap_cleanup_free = NULL;
-	struct sap_probe_batch *b;
 	uint32_t stand = n;
+	uint16_t *error;
 	int rc;
 
 	if (!f || cookie + n < cookie)
@@ -339,28 +358,16 @@ int sap_probes_place(struct sap_probes *p, uint32_t file, uint32_t cookie, const
 	if (!n)
 		return 0;
 	error = calloc(n, sizeof(*error));
-	b = batch_new(file, cookie, offsets, n);
-	if (!error || !b) {
-		batch_free(b);
-		return sap_err_nomem(err);
-	}
-	rc = batch_add(p, b, err);
-	if (rc) {
-		batch_free(b);
-		return rc;
-	}
-	rc = place(p, f, b, error, err);
-	if (rc) {
-		batch_remove(p, b);
-		return rc;
-	}
+	rc = error ? place_batch(p, f, cookie, offsets, n, error, err) : sap_err_nomem(err);
 	for (uint32_t i = 0; i < n && !rc; i++) {
 		if (!error[i])
 			continue;
 		stand--;
 		rc = refused(ctx, cookie + i, error[i], err);
 	}
-	*placed = stand;
+	if (!rc)
+		*placed = stand;
+	free(error);
 	return rc;
 }
 

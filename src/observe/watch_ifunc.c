@@ -24,7 +24,7 @@
 enum {
 	SYMBOL_MAX = 256, /* of a name or a version */
 	CODE_READ = 16,   /* bytes of an instruction, and one more */
-	COMPARE_READ = 65536,
+	COMPARE_READ = 8192,
 };
 
 /* ---- is it one of ours? -------------------------------------------------------------------- */
@@ -81,10 +81,10 @@ static int look_object(struct dl_phdr_info *info, size_t size, void *ctx)
 /* The same bytes: a copy, as in the image of a container. */
 static bool same_bytes(int a, int b)
 {
-	unsigned char *buf sap_cleanup_free = malloc(2 * COMPARE_READ);
+	unsigned char buf[2 * COMPARE_READ];
 	struct stat x, y;
 
-	if (!buf || fstat(a, &x) < 0 || fstat(b, &y) < 0 || x.st_size != y.st_size ||
+	if (fstat(a, &x) < 0 || fstat(b, &y) < 0 || x.st_size != y.st_size ||
 	    (uint64_t)x.st_size > SAP_WATCH_COMPARE_MAX)
 		return false;
 	for (off_t at = 0; at < x.st_size;) {
