@@ -517,7 +517,8 @@ static int watch_host(struct options *o, struct keeping *keeping, int signals, s
 		cli_say("the last interval is not kept: %s", late.text);
 		status = STATUS_FAILURE;
 	}
-	if (r == 0 && (!o->common.quiet || o->common.output)) {
+	/* Also where a helper has died: what was seen until then holds, and says so. */
+	if (!o->common.quiet || o->common.output) {
 		int shown = cli_evidence_report(&o->common, &o->watching, NULL, o->processes, NULL,
 						false);
 
