@@ -75,12 +75,12 @@ static bool take_strict_ids(struct sap_str *s, bool build, struct sap_str *ids)
 		size_t n = 0;
 		bool numeric = true;
 
-		while (n < rest.n &&
+		while (rest.p && n < rest.n &&
 		       (sap_digit(rest.p[n]) || sap_letter(rest.p[n]) || rest.p[n] == '-')) {
 			numeric = numeric && sap_digit(rest.p[n]);
 			n++;
 		}
-		if (n == 0 || (!build && numeric && n > 1 && *rest.p == '0'))
+		if (n == 0 || !rest.p || (!build && numeric && n > 1 && *rest.p == '0'))
 			return false;
 		rest = sap_str_skip(rest, n);
 		if (rest.n == 0 || *rest.p != '.')
