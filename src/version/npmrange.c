@@ -83,7 +83,7 @@ static bool take_strict_ids(struct sap_str *s, bool build, struct sap_str *ids)
 		if (n == 0 || !rest.p || (!build && numeric && n > 1 && *rest.p == '0'))
 			return false;
 		rest = sap_str_skip(rest, n);
-		if (rest.n == 0 || *rest.p != '.')
+		if (rest.n == 0 || !rest.p || *rest.p != '.')
 			break;
 		rest = sap_str_skip(rest, 1);
 	}
